@@ -1,0 +1,27 @@
+//! What the tests stand on: private Redis and Valkey servers, real child processes, and bounded waiting.
+//!
+//! Nothing here touches a server that happens to run on the machine, and nothing outlives the test process:
+//! every child is ended when its value is dropped, when the process exits, and, on Linux, even when the
+//! process is killed with SIGKILL.
+
+mod binary;
+mod certificates;
+mod cluster;
+mod eventually;
+mod lifeline;
+mod namespace;
+mod options;
+mod port;
+mod program;
+mod server;
+mod shared;
+
+pub use certificates::Certificates;
+pub use cluster::Cluster;
+pub use eventually::{eventually, eventually_blocking};
+pub use namespace::namespace;
+pub use options::ServerOptions;
+pub use program::{Program, Running};
+pub use redis;
+pub use server::Server;
+pub use shared::{shared_cluster, shared_redis, shared_valkey};
