@@ -1,4 +1,5 @@
 //! Bounded waiting for a condition, the only place of the test suite that sleeps.
+#![expect(clippy::disallowed_methods, reason = "every other test waits by calling this")]
 
 use std::thread;
 use std::time::{Duration, Instant};
