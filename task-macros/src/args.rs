@@ -1,0 +1,441 @@
+//! Step one: reads the options of the attribute, each on its own, so that one bad option hides no other.
+
+use std::collections::HashSet;
+use std::ops::RangeInclusive;
+
+use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
+use quote::ToTokens;
+use syn::ext::IdentExt;
+use syn::parse::{ParseStream, Parser};
+use syn::{Lit, LitInt, LitStr, Path, Token, bracketed, token};
+
+use crate::backoff::Backoff;
+use crate::durations::{DAY, Millis, duration};
+use crate::errors::{Errors, nearest};
+use crate::names;
+
+const LONGEST_TIMEOUT: Millis = 30 * DAY;
+const LONGEST_RESULT_TTL: Millis = 30 * DAY;
+
+/// The options and how each is written.
+const OPTIONS: [(&str, &str); 12] = [
+    ("name", "name = \"emails.send\""),
+    ("aliases", "aliases = [\"old_name\"]"),
+    ("queue", "queue = \"mail\""),
+    ("timeout", "timeout = \"30s\""),
+    ("max_attempts", "max_attempts = 5"),
+    ("max_crashes", "max_crashes = 3"),
+    ("backoff", "backoff = exponential(\"1s\", cap = \"10m\")"),
+    ("priority", "priority = 7"),
+    ("result_ttl", "result_ttl = \"1h\""),
+    ("blocking", "blocking"),
+    ("job", "job = SendEmailJob"),
+    ("derive", "derive(Clone, Debug)"),
+];
+/// `crate` stands apart: few need it, and it would be an odd thing to suggest.
+const CRATE: (&str, &str) = ("crate", "crate = my::path");
+
+/// What other job systems call our options.
+const FOREIGN: [(&str, &str); 9] = [
+    ("alias", "aliases"),
+    ("attempts", "max_attempts"),
+    ("crashes", "max_crashes"),
+    ("max_retries", "max_attempts"),
+    ("rename", "name"),
+    ("retries", "max_attempts"),
+    ("retry", "max_attempts"),
+    ("sync", "blocking"),
+    ("ttl", "result_ttl"),
+];
+
+/// The options as far as they are right; a wrong one is reported and absent.
+#[derive(Default)]
+pub(crate) struct Args {
+    pub(crate) name: Option<LitStr>,
+    pub(crate) aliases: Vec<LitStr>,
+    pub(crate) queue: Option<LitStr>,
+    pub(crate) timeout: Option<Millis>,
+    pub(crate) max_attempts: Option<u32>,
+    pub(crate) max_crashes: Option<u32>,
+    pub(crate) backoff: Option<Backoff>,
+    pub(crate) priority: Option<u8>,
+    pub(crate) result_ttl: Option<Millis>,
+    pub(crate) blocking: Option<Ident>,
+    pub(crate) job: Option<Ident>,
+    pub(crate) derive: Vec<Path>,
+    pub(crate) runtime: Option<Path>,
+    /// The runtime was to be somewhere else, but it is not clear where.
+    pub(crate) runtime_is_unknown: bool,
+}
+
+impl Args {
+    pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Self {
+        let mut args = Self::default();
+        let mut seen = HashSet::new();
+        for tokens in split_at_commas(tokens, errors) {
+            let Some(setting) = errors.collect(Setting::parse(tokens)) else {
+                continue;
+            };
+            let name = setting.name();
+            if !seen.insert(name.clone()) {
+                errors.at(&setting.key, format!("option `{name}` is given twice"));
+                continue;
+            }
+            let result = args.apply(&setting, errors);
+            errors.collect(result);
+        }
+        args
+    }
+
+    fn apply(&mut self, setting: &Setting, errors: &mut Errors) -> syn::Result<()> {
+        match setting.name().as_str() {
+            "name" => self.name = Some(setting.value(task_name)?),
+            "aliases" => self.aliases = setting.value(|input| aliases(input, errors))?,
+            "queue" => self.queue = Some(setting.value(queue_name)?),
+            "timeout" => {
+                let timeout = |input: ParseStream| duration(input, "a timeout", 1..=LONGEST_TIMEOUT);
+                self.timeout = Some(setting.value(timeout)?);
+            }
+            "max_attempts" => self.max_attempts = Some(setting.number(1..=1000)?),
+            "max_crashes" => self.max_crashes = Some(setting.number(1..=100)?),
+            "backoff" => self.backoff = Some(setting.value(Backoff::parse)?),
+            "priority" => self.priority = Some(setting.number(0..=9)? as u8),
+            "result_ttl" => {
+                let ttl = |input: ParseStream| duration(input, "`result_ttl`", 0..=LONGEST_RESULT_TTL);
+                self.result_ttl = Some(setting.value(ttl)?);
+            }
+            "blocking" => {
+                // Set even when written wrongly: the intention is clear.
+                self.blocking = Some(setting.key.clone());
+                setting.word()?;
+            }
+            "job" => self.job = Some(setting.value(job_type)?),
+            "derive" => self.derive = setting.list(|input| derives(input, errors))?,
+            "crate" => {
+                self.runtime_is_unknown = true;
+                self.runtime = Some(setting.value(runtime_path)?);
+                self.runtime_is_unknown = false;
+            }
+            unknown => {
+                let meant = meant_option(unknown);
+                if meant == Some("blocking") {
+                    self.blocking = Some(setting.key.clone());
+                }
+                errors.at(&setting.key, unknown_option(unknown, meant));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn meant_option(unknown: &str) -> Option<&'static str> {
+    let foreign = FOREIGN.iter().find(|(word, _)| *word == unknown);
+    foreign.map(|(_, option)| *option).or_else(|| nearest(unknown, OPTIONS.map(|(name, _)| name)))
+}
+
+fn unknown_option(unknown: &str, meant: Option<&str>) -> String {
+    match meant {
+        Some(option) => format!("unknown option `{unknown}`; did you mean `{option}`?"),
+        None => {
+            let known: Vec<String> = OPTIONS.map(|(name, _)| format!("`{name}`")).into();
+            format!("unknown option `{unknown}`; the options are {}", known.join(", "))
+        }
+    }
+}
+
+/// One option, of which only the outer form is known yet.
+struct Setting {
+    key: Ident,
+    form: Form,
+}
+
+enum Form {
+    /// `key`
+    Word,
+    /// `key = tokens`
+    Value(TokenStream),
+    /// `key(tokens)`
+    List(TokenStream),
+}
+
+impl Setting {
+    fn parse(tokens: TokenStream) -> syn::Result<Self> {
+        let mut rest = tokens.clone().into_iter();
+        let Some(TokenTree::Ident(key)) = rest.next() else {
+            return Err(syn::Error::new_spanned(tokens, format!("expected an option such as `{}`", example("queue"))));
+        };
+        let form = match rest.next() {
+            None => Form::Word,
+            Some(TokenTree::Punct(punct)) if punct.as_char() == '=' => Form::Value(rest.collect()),
+            Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Parenthesis => {
+                if let Some(next) = rest.next() {
+                    return Err(syn::Error::new_spanned(next, "expected `,`"));
+                }
+                Form::List(group.stream())
+            }
+            Some(other) => {
+                let message = match example(&key.unraw().to_string()) {
+                    "" => format!("expected `=` after `{key}`"),
+                    example => format!("expected `{example}`"),
+                };
+                return Err(syn::Error::new_spanned(other, message));
+            }
+        };
+        Ok(Self { key, form })
+    }
+
+    fn name(&self) -> String {
+        self.key.to_string()
+    }
+
+    fn value<T>(&self, parser: impl FnOnce(ParseStream) -> syn::Result<T>) -> syn::Result<T> {
+        match &self.form {
+            Form::Value(tokens) if !tokens.is_empty() => parse_all(tokens, parser),
+            _ => Err(self.wrong_form("needs a value")),
+        }
+    }
+
+    fn list<T>(&self, parser: impl FnOnce(ParseStream) -> syn::Result<T>) -> syn::Result<T> {
+        match &self.form {
+            Form::List(tokens) => parse_all(tokens, parser),
+            _ => Err(self.wrong_form("needs a list in parentheses")),
+        }
+    }
+
+    fn word(&self) -> syn::Result<()> {
+        match &self.form {
+            Form::Word => Ok(()),
+            _ => Err(self.wrong_form("takes no value")),
+        }
+    }
+
+    fn number(&self, range: RangeInclusive<u32>) -> syn::Result<u32> {
+        let name = self.name();
+        let outside = || {
+            let (low, high) = (range.start(), range.end());
+            format!("`{name}` must be a whole number between {low} and {high}")
+        };
+        self.value(|input| {
+            if !input.peek(LitInt) {
+                return Err(input.error(outside()));
+            }
+            let literal: LitInt = input.parse()?;
+            let number = literal.base10_parse::<u32>().ok();
+            number
+                .filter(|number| range.contains(number) && literal.suffix().is_empty())
+                .ok_or_else(|| syn::Error::new_spanned(literal, outside()))
+        })
+    }
+
+    fn wrong_form(&self, problem: &str) -> syn::Error {
+        let name = self.name();
+        let message = format!("option `{name}` {problem}: write `{}`", example(&name));
+        syn::Error::new_spanned(&self.key, message)
+    }
+}
+
+fn example(option: &str) -> &'static str {
+    let known = OPTIONS.iter().chain([&CRATE]);
+    known.filter(|(name, _)| *name == option).map(|(_, example)| *example).next().unwrap_or_default()
+}
+
+/// Splits before parsing, so that a mistake in one option does not reach into the next.
+fn split_at_commas(tokens: TokenStream, errors: &mut Errors) -> Vec<TokenStream> {
+    let mut parts = Vec::new();
+    let mut part = TokenStream::new();
+    for token in tokens {
+        match &token {
+            TokenTree::Punct(punct) if punct.as_char() == ',' => {
+                if part.is_empty() {
+                    errors.at(punct, "expected an option before `,`");
+                } else {
+                    parts.push(std::mem::take(&mut part));
+                }
+            }
+            _ => part.extend([token]),
+        }
+    }
+    if !part.is_empty() {
+        parts.push(part);
+    }
+    parts
+}
+
+/// Runs a parser and insists that it reads everything.
+fn parse_all<T>(tokens: &TokenStream, parser: impl FnOnce(ParseStream) -> syn::Result<T>) -> syn::Result<T> {
+    let parser = |input: ParseStream| {
+        let value = parser(input)?;
+        if input.is_empty() { Ok(value) } else { Err(input.error("expected `,`")) }
+    };
+    parser.parse2(tokens.clone())
+}
+
+fn string(input: ParseStream) -> syn::Result<LitStr> {
+    if input.peek(LitStr) {
+        return input.parse();
+    }
+    if input.peek(syn::Ident) {
+        let word: Ident = input.parse()?;
+        let message = format!("expected a string; put quotes around it: `\"{word}\"`");
+        return Err(syn::Error::new_spanned(word, message));
+    }
+    Err(input.error("expected a string in quotes"))
+}
+
+fn task_name(input: ParseStream) -> syn::Result<LitStr> {
+    checked(string(input)?, names::check_task_name)
+}
+
+fn queue_name(input: ParseStream) -> syn::Result<LitStr> {
+    checked(string(input)?, names::check_queue_name)
+}
+
+fn checked(name: LitStr, check: fn(&str) -> Result<(), String>) -> syn::Result<LitStr> {
+    match check(&name.value()) {
+        Ok(()) => Ok(name),
+        Err(message) => Err(syn::Error::new_spanned(name, message)),
+    }
+}
+
+fn aliases(input: ParseStream, errors: &mut Errors) -> syn::Result<Vec<LitStr>> {
+    if !input.peek(token::Bracket) {
+        let message = format!("expected a list: `{}`", example("aliases"));
+        return Err(input.error(message));
+    }
+    let content;
+    bracketed!(content in input);
+    let names = content.parse_terminated(string, Token![,])?;
+    let mut aliases: Vec<LitStr> = Vec::new();
+    for name in names {
+        let Some(name) = errors.collect(checked(name, names::check_task_name)) else {
+            continue;
+        };
+        if aliases.iter().any(|alias| alias.value() == name.value()) {
+            let message = format!("the alias `{}` is given twice", name.value());
+            errors.at(name, message);
+        } else {
+            aliases.push(name);
+        }
+    }
+    Ok(aliases)
+}
+
+fn job_type(input: ParseStream) -> syn::Result<Ident> {
+    if input.peek(syn::Ident) && !input.peek2(Token![::]) {
+        return input.parse();
+    }
+    let message = format!("expected a type name: `{}`", example("job"));
+    Err(input.error(message))
+}
+
+fn runtime_path(input: ParseStream) -> syn::Result<Path> {
+    if input.peek(Lit) {
+        let message = format!("expected a path without quotes: `{}`", CRATE.1);
+        return Err(input.error(message));
+    }
+    input.call(Path::parse_mod_style)
+}
+
+/// The serde derives are always there; the others are the user's.
+fn derives(input: ParseStream, errors: &mut Errors) -> syn::Result<Vec<Path>> {
+    let paths = input.parse_terminated(Path::parse_mod_style, Token![,])?;
+    let mut derives: Vec<Path> = Vec::new();
+    for path in paths {
+        let last = path.segments.last().map(|segment| segment.ident.to_string());
+        if matches!(last.as_deref(), Some("Serialize" | "Deserialize")) {
+            errors.at(path, "every job type derives `Serialize` and `Deserialize`; remove it");
+        } else if derives.iter().any(|derive| same_path(derive, &path)) {
+            errors.at(path, "this derive is given twice");
+        } else {
+            derives.push(path);
+        }
+    }
+    Ok(derives)
+}
+
+fn same_path(one: &Path, other: &Path) -> bool {
+    one.to_token_stream().to_string() == other.to_token_stream().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The messages of all mistakes in the options.
+    fn mistakes(source: &str) -> Vec<String> {
+        let mut errors = Errors::default();
+        Args::parse(source.parse().expect("the source is made of tokens"), &mut errors);
+        errors.messages()
+    }
+
+    #[test]
+    fn the_examples_are_accepted() {
+        for (name, example) in OPTIONS.into_iter().chain([CRATE]) {
+            assert_eq!(mistakes(example), Vec::<String>::new(), "{name}");
+        }
+        let all = OPTIONS.map(|(_, example)| example).join(",\n") + ",";
+        assert_eq!(mistakes(&all), Vec::<String>::new());
+        assert!(OPTIONS[6].1.contains(crate::backoff::EXAMPLE));
+    }
+
+    #[test]
+    fn foreign_words_lead_to_options() {
+        for (word, option) in FOREIGN {
+            let expected = format!("unknown option `{word}`; did you mean `{option}`?");
+            assert_eq!(mistakes(&format!("{word} = 1")), [expected]);
+        }
+    }
+
+    #[test]
+    fn every_mistake_is_reported() {
+        let source = "timeuot = 30, queue = , priority = 10, , blocking = true, queue = 1";
+        assert_eq!(
+            mistakes(source),
+            [
+                "expected an option before `,`",
+                "unknown option `timeuot`; did you mean `timeout`?",
+                "option `queue` needs a value: write `queue = \"mail\"`",
+                "`priority` must be a whole number between 0 and 9",
+                "option `blocking` takes no value: write `blocking`",
+                "option `queue` is given twice",
+            ]
+        );
+    }
+
+    #[test]
+    fn bad_options_say_what_to_write() {
+        let table = [
+            ("\"mail\"", "expected an option such as `queue = \"mail\"`"),
+            ("queue: \"mail\"", "expected `queue = \"mail\"`"),
+            ("mail: 3", "expected `=` after `mail`"),
+            ("queue(\"mail\")", "option `queue` needs a value: write `queue = \"mail\"`"),
+            ("queue = mail", "expected a string; put quotes around it: `\"mail\"`"),
+            ("queue = 5", "expected a string in quotes"),
+            ("queue = \"a\" timeout = 3", "expected `,`"),
+            ("derive(Clone) queue", "expected `,`"),
+            ("derive = [Clone]", "needs a list in parentheses: write `derive(Clone, Debug)`"),
+            ("derive(Clone, Clone)", "this derive is given twice"),
+            ("derive(serde::Serialize)", "every job type derives"),
+            ("aliases = \"old\"", "expected a list: `aliases = [\"old_name\"]`"),
+            ("aliases = [\"a\", \"a\"]", "the alias `a` is given twice"),
+            ("job = \"Send\"", "expected a type name"),
+            ("job = my::Send", "expected a type name"),
+            ("crate = \"my::path\"", "expected a path without quotes"),
+            ("max_attempts = 0", "`max_attempts` must be a whole number between 1 and 1000"),
+            ("max_attempts = -1", "`max_attempts` must be a whole number"),
+            ("max_attempts = \"5\"", "`max_attempts` must be a whole number"),
+            ("max_crashes = 101", "between 1 and 100"),
+            ("max_crashes = 5u8", "between 1 and 100"),
+            ("priority = 99999999999999", "between 0 and 9"),
+            ("timeout = 0", "a timeout must be between 1ms and 30d"),
+            ("timeout = \"31d\"", "a timeout must be between 1ms and 30d"),
+            ("result_ttl = \"31d\"", "`result_ttl` must be at most 30d"),
+            ("colour = 1", "unknown option `colour`; the options are `name`, `aliases`,"),
+        ];
+        for (source, message) in table {
+            let found = mistakes(source);
+            assert_eq!(found.len(), 1, "{source}: {found:?}");
+            assert!(found[0].contains(message), "{source}: {found:?}");
+        }
+    }
+}
