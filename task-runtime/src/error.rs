@@ -1,0 +1,104 @@
+//! What the framework could not do, and who can act on it.
+
+/// Something the framework could not do. A task's own failure is an outcome, not one of these.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A name that cannot be used. The caller mends the name.
+    #[error("{what} name `{}` {fault}", name.escape_debug())]
+    InvalidName {
+        /// What it was to name.
+        what: &'static str,
+        /// The name, cut to the longest that is allowed.
+        name: String,
+        /// What is wrong with it.
+        fault: String,
+    },
+    /// A limit that the job passes; nothing was enqueued. The caller sends less.
+    #[error("{what} of {actual} is over the limit of {limit}; {advice}")]
+    Limit {
+        /// What is limited.
+        what: &'static str,
+        /// What was given, with its unit.
+        actual: String,
+        /// What is allowed, with its unit.
+        limit: String,
+        /// What to do instead.
+        advice: &'static str,
+    },
+    /// The arguments cannot be written as JSON and read back; nothing was enqueued.
+    #[error("the arguments of task `{task}` cannot be encoded: {fault}")]
+    Encode {
+        /// The task.
+        task: &'static str,
+        /// What is wrong, and where.
+        fault: String,
+    },
+    /// An option outside what is allowed; nothing was enqueued. The caller mends the option.
+    #[error("option `{option}` is {given}, expected {expected}")]
+    InvalidOption {
+        /// The option.
+        option: &'static str,
+        /// What was given, with its unit.
+        given: String,
+        /// What is allowed, with its unit.
+        expected: String,
+    },
+    /// No client was given and no default one is set. The program sets one when it starts.
+    #[error("no default client is set; call `set_default_client` at the start of the program, or use `enqueue_on`")]
+    NoClient,
+    /// The broker could not be reached, so nothing was sent. Whoever runs the server can act.
+    #[error("the broker cannot be reached: {reason}")]
+    Unavailable {
+        /// What went wrong on the way.
+        reason: String,
+    },
+    /// Nothing happened: the request was refused, or never left. Trying again later is safe.
+    #[error("rejected, nothing happened: {reason}")]
+    Rejected {
+        /// Why.
+        reason: String,
+    },
+    /// The request was sent and its answer never came. Only asking again tells what happened.
+    #[error("it may have happened, the answer is not known: {reason}; to enqueue again with the same job id is safe")]
+    Indeterminate {
+        /// Why the answer is not known.
+        reason: String,
+    },
+    /// The server has no memory left for new jobs; nothing was enqueued. Whoever runs the server
+    /// can act; jobs that are there still run and end.
+    #[error("the server has no memory left for new jobs; let workers drain the queues, or raise `maxmemory`")]
+    QueueFull,
+    /// A bulk enqueue stopped in the middle.
+    #[error("{enqueued} of {total} jobs were enqueued, then: {source}")]
+    Partial {
+        /// Jobs that are known to be enqueued.
+        enqueued: usize,
+        /// Jobs that were to be enqueued.
+        total: usize,
+        /// What stopped it.
+        source: Box<Error>,
+    },
+}
+
+impl Error {
+    /// Whether what was asked may have happened all the same, wholly or beyond what the error says.
+    #[must_use]
+    pub fn outcome_unknown(&self) -> bool {
+        match self {
+            Self::Indeterminate { .. } => true,
+            Self::Partial { source, .. } => source.outcome_unknown(),
+            _ => false,
+        }
+    }
+}
+
+/// A limit was passed: `actual` and `limit` with their unit.
+pub(crate) fn over(
+    what: &'static str,
+    actual: impl ToString,
+    limit: impl ToString,
+    advice: &'static str,
+) -> Error {
+    Error::Limit { what, actual: actual.to_string(), limit: limit.to_string(), advice }
+}
