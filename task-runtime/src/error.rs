@@ -94,11 +94,6 @@ impl Error {
 }
 
 /// A limit was passed: `actual` and `limit` with their unit.
-pub(crate) fn over(
-    what: &'static str,
-    actual: impl ToString,
-    limit: impl ToString,
-    advice: &'static str,
-) -> Error {
+pub(crate) fn over(what: &'static str, actual: impl ToString, limit: impl ToString, advice: &'static str) -> Error {
     Error::Limit { what, actual: actual.to_string(), limit: limit.to_string(), advice }
 }

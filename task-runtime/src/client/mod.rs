@@ -145,7 +145,9 @@ impl Client {
         let names: Vec<_> = jobs.iter().map(|(queue, job)| (queue.clone(), job.id.clone())).collect();
         let became = bulk::enqueue_all(self, jobs).await?;
         let handles = names.into_iter().zip(became);
-        Ok(handles.map(|((queue, id), became)| JobHandle::new(self.clone(), queue, id, became == Enqueued::New)).collect())
+        Ok(handles
+            .map(|((queue, id), became)| JobHandle::new(self.clone(), queue, id, became == Enqueued::New))
+            .collect())
     }
 
     /// A handle to a job that was enqueued before, here or in another process; `T` is what its

@@ -1,0 +1,252 @@
+//! The state of one queue, named as the keys of the Redis broker, and the moves that verbs share.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::time::Duration;
+
+use super::scores::Scores;
+use crate::broker::{Counts, Incarnation, MAX_WAKE, Retention};
+use crate::job::{EndRecord, JobId, MAX_PRIORITY};
+
+/// What is said of a job off the happy path.
+#[derive(Debug)]
+pub(super) enum Mark {
+    /// It was cancelled while a list holds its id; gone when that entry is dropped.
+    Cancelled,
+    /// It waits in `parked` under this name and priority.
+    Parked(String, u8),
+}
+
+/// Where a job goes that runs again.
+pub(super) enum Again {
+    /// To the back of a priority.
+    Back(u8),
+    /// To the front of a priority.
+    Front(u8),
+    /// Ready at this time.
+    Scheduled(i64, u8),
+    /// To a worker that knows its task.
+    Parked(String, u8),
+    /// Among the few that were on board of a crash.
+    Few,
+    /// To a worker that runs nothing else.
+    Alone,
+}
+
+/// One queue. A job of `jobs` is in exactly one of the lists, `scheduled`, `parked`, `running` and
+/// `dead`; one of `finished` in none of them, unless `marks` says that a list still holds its id.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    /// Envelopes of unfinished and dead jobs.
+    pub(super) jobs: HashMap<JobId, Vec<u8>>,
+    /// Records beside them.
+    pub(super) states: HashMap<JobId, Vec<u8>>,
+    pub(super) ready: [VecDeque<JobId>; 10],
+    pub(super) few: VecDeque<JobId>,
+    pub(super) alone: VecDeque<JobId>,
+    /// Due time × 10 + (9 − priority).
+    pub(super) scheduled: Scores,
+    /// Ends of leases; 0 is condemned.
+    pub(super) workers: BTreeMap<Incarnation, i64>,
+    /// Numbers of the last turns of those that are registered.
+    pub(super) steps: HashMap<Incarnation, u64>,
+    pub(super) running: HashMap<Incarnation, BTreeSet<JobId>>,
+    /// How many jobs an incarnation ran when it was condemned.
+    pub(super) on_board: HashMap<Incarnation, usize>,
+    /// Running jobs of which a cancel was asked.
+    pub(super) asked: HashSet<JobId>,
+    pub(super) marks: HashMap<JobId, Mark>,
+    /// Task, priority, id.
+    pub(super) parked: BTreeSet<(String, u8, JobId)>,
+    /// When a worker that knows the task of parked jobs was last seen.
+    pub(super) parked_tasks: BTreeMap<String, i64>,
+    /// End records; each is in `done` or in `kept`.
+    pub(super) finished: HashMap<JobId, Vec<u8>>,
+    /// When jobs without a result ended.
+    pub(super) done: Scores,
+    /// When the records of jobs with a result are forgotten.
+    pub(super) kept: Scores,
+    /// When jobs died.
+    pub(super) dead: Scores,
+    /// Jobs whose end someone waits for.
+    pub(super) watched: HashSet<JobId>,
+    pub(super) paused: bool,
+    /// When a record was last forgotten that a repeated enqueue could still have needed.
+    pub(super) forgotten: Option<i64>,
+    /// The due time for which someone wakes, and who.
+    pub(super) timer: Option<(i64, Incarnation)>,
+    /// The last fencing token.
+    pub(super) token: u64,
+    /// What the last turn or sweep said; verbs that bring no retention of their own go by it.
+    pub(super) retention: Retention,
+    /// Whether a job or a worker ever came.
+    pub(super) used: bool,
+    wake: usize,
+    ended: Vec<JobId>,
+}
+
+impl Queue {
+    /// Adds at most `count` wake tokens.
+    pub(super) fn push_tokens(&mut self, count: usize) {
+        if !self.paused {
+            self.wake = MAX_WAKE.min(self.wake + count);
+        }
+    }
+
+    pub(super) fn tokens(&self) -> usize {
+        self.wake
+    }
+
+    pub(super) fn take_token(&mut self) -> bool {
+        let taken = self.wake > 0;
+        self.wake -= usize::from(taken);
+        taken
+    }
+
+    /// The watched jobs that ended in this verb.
+    pub(super) fn take_ended(&mut self) -> Vec<JobId> {
+        std::mem::take(&mut self.ended)
+    }
+
+    pub(super) fn is_used(&self) -> bool {
+        self.used
+    }
+
+    /// Whether the lists of priorities hold anything.
+    pub(super) fn has_ready(&self) -> bool {
+        self.ready.iter().any(|list| !list.is_empty())
+    }
+
+    /// The list of `priority`; one beyond the highest counts as the highest.
+    pub(super) fn list(&mut self, priority: u8) -> &mut VecDeque<JobId> {
+        &mut self.ready[usize::from(priority.min(MAX_PRIORITY))]
+    }
+
+    /// Puts a job into `scheduled`; answers whether it is now the earliest.
+    pub(super) fn schedule(&mut self, id: JobId, due_ms: i64, priority: u8) -> bool {
+        let earliest = self.next_due().is_none_or(|next| due_ms < next);
+        let late = i64::from(MAX_PRIORITY - priority.min(MAX_PRIORITY));
+        self.scheduled.insert(id, due_ms.saturating_mul(10).saturating_add(late));
+        earliest
+    }
+
+    /// When the earliest scheduled job is due.
+    pub(super) fn next_due(&self) -> Option<i64> {
+        self.scheduled.first().map(|(score, _)| score / 10)
+    }
+
+    /// Moves at most `limit` due jobs to ready.
+    pub(super) fn promote(&mut self, limit: usize, now: i64) -> usize {
+        let last = now.saturating_mul(10).saturating_add(9);
+        let mut moved = 0;
+        while moved < limit
+            && let Some((score, id)) = self.scheduled.first().filter(|(score, _)| *score <= last)
+        {
+            let (id, late) = (id.clone(), u8::try_from(score % 10).unwrap_or(MAX_PRIORITY));
+            self.scheduled.remove(&id);
+            self.list(MAX_PRIORITY - late).push_back(id);
+            moved += 1;
+        }
+        self.push_tokens(moved);
+        moved
+    }
+
+    /// Sends a job on its way again, unless a cancel was asked: that beats every way back.
+    pub(super) fn requeue(&mut self, id: &JobId, again: Again, now: i64) {
+        if self.asked.contains(id) {
+            self.finish(id, EndRecord::CANCELLED.to_vec(), None, now);
+            return;
+        }
+        let id = id.clone();
+        match again {
+            Again::Back(priority) => self.list(priority).push_back(id),
+            Again::Front(priority) => self.list(priority).push_front(id),
+            Again::Few => self.few.push_back(id),
+            Again::Alone => self.alone.push_back(id),
+            Again::Scheduled(due_ms, priority) => {
+                if self.schedule(id, due_ms, priority) {
+                    self.push_tokens(1);
+                }
+                return;
+            }
+            Again::Parked(task, priority) => {
+                self.parked_tasks.entry(task.clone()).or_insert(now);
+                self.marks.insert(id.clone(), Mark::Parked(task.clone(), priority));
+                self.parked.insert((task, priority, id));
+                return;
+            }
+        }
+        self.push_tokens(1);
+    }
+
+    /// Takes a job out of `parked`, and its task with the last of them.
+    pub(super) fn unpark(&mut self, id: &JobId) {
+        if let Some(Mark::Parked(task, priority)) = self.marks.remove(id) {
+            self.parked.remove(&(task.clone(), priority, id.clone()));
+            if self.parked_of(&task, 1).is_empty() {
+                self.parked_tasks.remove(&task);
+            }
+        }
+    }
+
+    /// At most `limit` jobs that are parked under `task`.
+    pub(super) fn parked_of(&self, task: &str, limit: usize) -> Vec<JobId> {
+        let first = JobId::new("!").expect("`!` is printable, and no id sorts before it");
+        let from = (task.to_owned(), 0, first);
+        let all = self.parked.range(from..).take_while(|(name, ..)| name == task);
+        all.take(limit).map(|(.., id)| id.clone()).collect()
+    }
+
+    /// Ends a job: the record takes the place of the envelope.
+    pub(super) fn finish(&mut self, id: &JobId, record: Vec<u8>, keep: Option<Duration>, now: i64) {
+        self.keep(id, record, keep, now);
+        self.jobs.remove(id);
+        self.states.remove(id);
+        self.tell(id);
+        self.trim(1, now);
+    }
+
+    /// Buries a job: envelope and state stay.
+    pub(super) fn bury(&mut self, id: &JobId, now: i64) {
+        self.dead.insert(id.clone(), now);
+        self.tell(id);
+        self.trim(1, now);
+    }
+
+    fn tell(&mut self, id: &JobId) {
+        self.asked.remove(id);
+        if self.watched.remove(id) {
+            self.ended.push(id.clone());
+        }
+    }
+
+    /// Whether a worker has the job on loan.
+    pub(super) fn is_running(&self, id: &JobId) -> bool {
+        self.running.values().any(|running| running.contains(id))
+    }
+
+    /// Stops or resumes claiming.
+    pub(super) fn pause(&mut self, paused: bool) {
+        self.paused = paused;
+        // Whoever came while the queue was paused left no token.
+        self.push_tokens(self.waiting());
+    }
+
+    fn waiting(&self) -> usize {
+        let ready: usize = self.ready.iter().map(VecDeque::len).sum();
+        ready + self.few.len() + self.alone.len()
+    }
+
+    /// How many jobs are where.
+    pub(super) fn counts(&self) -> Counts {
+        Counts {
+            scheduled: self.scheduled.len(),
+            ready: self.waiting(),
+            running: self.running.values().map(BTreeSet::len).sum(),
+            parked: self.parked.len(),
+            dead: self.dead.len(),
+            finished: self.finished.len(),
+            workers: self.steps.len(),
+            paused: self.paused,
+        }
+    }
+}

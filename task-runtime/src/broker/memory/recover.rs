@@ -1,0 +1,80 @@
+//! What becomes of the jobs of a worker that vanished: workers, condemn, settle for it.
+
+use std::collections::BTreeSet;
+
+use super::queue::{Again, Queue};
+use crate::broker::{Claim, Condemned, Incarnation, Lease, MAX_RECOVER, Recovered};
+use crate::error::{Error, over};
+use crate::job::JobId;
+
+/// The lease of one that is condemned.
+const CONDEMNED: i64 = 0;
+
+impl Queue {
+    pub(super) fn leases(&self, now: i64) -> Vec<Lease> {
+        let lease = |(incarnation, ends_ms): (&Incarnation, &i64)| Lease {
+            incarnation: incarnation.clone(),
+            ends_ms: *ends_ms,
+            ended: *ends_ms <= now,
+        };
+        self.workers.iter().map(lease).collect()
+    }
+
+    /// Irrevocable: without its step the incarnation never makes a turn again, and whoever sweeps
+    /// next goes on where a recoverer died.
+    pub(super) fn condemn(&mut self, lease: &Lease, stale: bool, now: i64) -> Option<Condemned> {
+        let Lease { incarnation, ends_ms, .. } = lease;
+        let unchanged = self.workers.get(incarnation) == Some(ends_ms);
+        if !unchanged || !(*ends_ms == CONDEMNED || *ends_ms <= now || stale) {
+            return None;
+        }
+        self.steps.remove(incarnation);
+        self.workers.insert(incarnation.clone(), CONDEMNED);
+        let running = self.running.get(incarnation);
+        let left = running.map_or(0, BTreeSet::len);
+        // Counted once: the last of many that are recovered in parts did not crash alone.
+        let on_board = *self.on_board.entry(incarnation.clone()).or_insert(left);
+        let claim = |id: &JobId| Claim {
+            id: id.clone(),
+            envelope: self.jobs.get(id).cloned().unwrap_or_default(),
+            state: self.states.get(id).cloned(),
+            token: 0,
+        };
+        let jobs = running.into_iter().flatten().take(MAX_RECOVER).map(claim).collect();
+        Some(Condemned { on_board, jobs })
+    }
+
+    pub(super) fn settle_for(
+        &mut self,
+        incarnation: &Incarnation,
+        recovered: &[Recovered],
+        now: i64,
+    ) -> Result<(), Error> {
+        if recovered.len() > MAX_RECOVER {
+            let actual = format!("{} jobs", recovered.len());
+            return Err(over("one recovery", actual, MAX_RECOVER, "settle them in several calls"));
+        }
+        if self.workers.get(incarnation) != Some(&CONDEMNED) {
+            return Ok(());
+        }
+        for job in recovered {
+            let (Recovered::Few { id, state } | Recovered::Alone { id, state } | Recovered::Dead { id, state }) = job;
+            let held = self.running.get_mut(incarnation).is_some_and(|running| running.remove(id));
+            if !held {
+                continue;
+            }
+            self.states.insert(id.clone(), state.clone());
+            match job {
+                Recovered::Few { .. } => self.requeue(id, Again::Few, now),
+                Recovered::Alone { .. } => self.requeue(id, Again::Alone, now),
+                Recovered::Dead { .. } => self.bury(id, now),
+            }
+        }
+        if self.running.get(incarnation).is_none_or(BTreeSet::is_empty) {
+            self.running.remove(incarnation);
+            self.workers.remove(incarnation);
+            self.on_board.remove(incarnation);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,58 @@
+//! Every key of a queue, by the name that the scripts use.
+
+use crate::broker::Incarnation;
+use crate::job::{Namespace, QueueName};
+
+/// The keys of one queue; they share a hash tag, so that a cluster keeps them on one node.
+///
+/// | key | type | holds |
+/// |---|---|---|
+/// | `jobs` | HASH | id → envelope of an unfinished or dead job |
+/// | `state` | HASH | id → attempts, crashes, last error; absent while all goes well |
+/// | `ready:0` … `ready:9` | LIST | ids to be claimed, by priority |
+/// | `few`, `alone` | LIST | ids that were on board of a crash |
+/// | `scheduled` | ZSET | id by due ms × 10 + (9 − priority) |
+/// | `workers` | ZSET | incarnation by lease end; 0 when condemned |
+/// | `steps` | HASH | incarnation → number of its last turn; there while it is registered |
+/// | `running:INCARNATION` | SET | ids on loan to it |
+/// | `asked` | SET | running ids whose cancel was asked |
+/// | `marks` | HASH | id → `cancelled` while an entry is left in a list, or `parked MEMBER` |
+/// | `parked` | ZSET | `TASK\0PRIORITY\0ID`, score 0 |
+/// | `parked_tasks` | HASH | task → when a worker that knows it was last seen, in ms |
+/// | `finished` | HASH | id → end record |
+/// | `done` | ZSET | id by end ms, of records kept by number and age |
+/// | `kept` | ZSET | id by forget-at ms, of records with a result |
+/// | `dead` | ZSET | id by time of death in ms |
+/// | `watched` | SET | ids whose end someone waits for |
+/// | `wake` | LIST | wake tokens, at most 8 |
+/// | `meta` | HASH | `paused`, `token`, `timer`, `forgotten` |
+#[derive(Clone, Debug)]
+pub(super) struct Keys {
+    tag: String,
+}
+
+impl Keys {
+    pub(super) fn new(namespace: &Namespace, queue: &QueueName) -> Self {
+        Self { tag: format!("{{{namespace}:{queue}}}") }
+    }
+
+    /// A key of the queue.
+    pub(super) fn key(&self, name: &str) -> String {
+        format!("{}:{name}", self.tag)
+    }
+
+    /// The jobs on loan to an incarnation.
+    pub(super) fn running(&self, incarnation: &Incarnation) -> String {
+        format!("{}:running:{incarnation}", self.tag)
+    }
+
+    /// The channel on which the endings of watched jobs are told.
+    pub(super) fn endings(&self) -> String {
+        self.key("ended")
+    }
+}
+
+/// The set of queues that were used in a namespace; the only key outside of a queue.
+pub(super) fn queues(namespace: &Namespace) -> String {
+    format!("{{{namespace}}}:queues")
+}

@@ -1,0 +1,108 @@
+//! The broker that keeps its jobs in Redis or Valkey.
+
+mod keys;
+mod reply;
+mod script;
+mod verbs;
+
+use std::collections::HashSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use redis::{Cmd, Value};
+
+use self::keys::Keys;
+use self::script::Script;
+use super::{Clock, Incarnation};
+use crate::connection::{Connection, Fault, Target};
+use crate::error::Error;
+use crate::job::{Namespace, QueueName};
+
+/// Longest wait for the answer to a command that does not block.
+const RESPONSE_LIMIT: Duration = Duration::from_secs(5);
+/// How much longer than a blocking command blocks its answer may take.
+const BLOCK_MARGIN: Duration = Duration::from_secs(2);
+
+/// Jobs in Redis or Valkey, one atomic script a verb.
+pub struct RedisBroker {
+    namespace: Namespace,
+    clock: Clock,
+    target: Target,
+    remembered: Mutex<HashSet<QueueName>>,
+    commands: Connection,
+    blocking: Connection,
+}
+
+impl RedisBroker {
+    /// A broker on the server at `url`; nothing is connected before the first verb.
+    ///
+    /// # Errors
+    /// [`Error::InvalidOption`] when `url` is none that is understood.
+    pub fn new(url: &str, namespace: Namespace, clock: Clock) -> Result<Self, Error> {
+        let target = Target::parse(url)?;
+        Ok(Self {
+            namespace,
+            clock,
+            remembered: Mutex::default(),
+            commands: Connection::new(target.clone(), RESPONSE_LIMIT),
+            blocking: Connection::new(target.clone(), super::MAX_WAKE_WAIT + BLOCK_MARGIN),
+            target,
+        })
+    }
+
+    fn remembered(&self) -> MutexGuard<'_, HashSet<QueueName>> {
+        self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn keys(&self, queue: &QueueName) -> Keys {
+        Keys::new(&self.namespace, queue)
+    }
+
+    /// Runs a script; one that the server does not know is loaded on the way.
+    async fn call(&self, script: &Script, call: Call) -> Result<Value, Error> {
+        let command = call.command("EVALSHA", &script.sha);
+        match self.commands.send(&command).await {
+            Err(Fault::NoScript) => Ok(self.commands.send(&call.command("EVAL", &script.source)).await?),
+            answer => Ok(answer?),
+        }
+    }
+}
+
+/// The keys and arguments of one call.
+struct Call {
+    keys: Vec<String>,
+    args: Vec<Vec<u8>>,
+}
+
+impl Call {
+    fn new(broker: &RedisBroker, script: &Script, of: &Keys, running: &[Incarnation]) -> Self {
+        let now = broker.clock.given_ms().map_or(String::new(), |ms| ms.to_string());
+        Self { keys: script.keys(of, running), args: vec![now.into_bytes()] }
+    }
+
+    fn arg(mut self, value: impl ToString) -> Self {
+        self.args.push(value.to_string().into_bytes());
+        self
+    }
+
+    fn bytes(mut self, value: &[u8]) -> Self {
+        self.args.push(value.to_vec());
+        self
+    }
+
+    fn ms(self, value: Duration) -> Self {
+        self.arg(value.as_millis())
+    }
+
+    fn command(&self, name: &str, script: &str) -> Cmd {
+        let mut command = Cmd::with_capacity(3 + self.keys.len() + self.args.len(), 4096);
+        command.arg(name).arg(script).arg(self.keys.len());
+        for key in &self.keys {
+            command.arg(key);
+        }
+        for arg in &self.args {
+            command.arg(arg);
+        }
+        command
+    }
+}

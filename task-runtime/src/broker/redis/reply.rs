@@ -1,0 +1,186 @@
+//! What the scripts answer, read into the answers of the verbs.
+
+use std::time::Duration;
+
+use redis::{FromRedisValue, Value};
+
+use crate::broker::{
+    Claim, Condemned, Counts, Enqueued, Heartbeat, Incarnation, Lease, Status, TurnAnswer, TurnDone, Watched,
+};
+use crate::error::Error;
+use crate::job::JobId;
+
+type Read<T> = Result<T, Error>;
+
+/// A reply that does not have the form which its script promises.
+pub(super) fn unexpected(script: &str, reply: impl std::fmt::Debug) -> Error {
+    let mut text = format!("{reply:?}");
+    text.truncate(text.floor_char_boundary(200));
+    Error::Indeterminate { reason: format!("the script `{script}` answered {text}") }
+}
+
+fn value<T: FromRedisValue>(script: &str, value: Value) -> Read<T> {
+    let shown = format!("{value:?}");
+    T::from_redis_value(value).map_err(|_| unexpected(script, shown))
+}
+
+pub(super) fn number(script: &str, reply: Value) -> Read<i64> {
+    value(script, reply)
+}
+
+fn list(script: &str, reply: Value) -> Read<std::vec::IntoIter<Value>> {
+    match reply {
+        Value::Array(list) => Ok(list.into_iter()),
+        other => Err(unexpected(script, other)),
+    }
+}
+
+fn next<T: FromRedisValue>(script: &str, from: &mut impl Iterator<Item = Value>) -> Read<T> {
+    value(script, from.next().ok_or_else(|| unexpected(script, "too little"))?)
+}
+
+fn ids(script: &str, reply: Value) -> Read<Vec<JobId>> {
+    value::<Vec<String>>(script, reply)?.into_iter().map(JobId::new).collect()
+}
+
+fn next_list(script: &str, from: &mut impl Iterator<Item = Value>) -> Read<Value> {
+    from.next().ok_or_else(|| unexpected(script, "too little"))
+}
+
+pub(super) fn enqueued(reply: Value) -> Read<Vec<Enqueued>> {
+    let words: Vec<i64> = value("enqueue", reply)?;
+    let read = |word: i64| match word {
+        1 => Ok(Enqueued::New),
+        2 => Ok(Enqueued::Existing),
+        3 => Ok(Enqueued::Ended),
+        4 => Ok(Enqueued::Unknown),
+        other => Err(unexpected("enqueue", other)),
+    };
+    words.into_iter().map(read).collect()
+}
+
+pub(super) fn claims(script: &str, reply: Value) -> Read<Vec<Claim>> {
+    let claim = |one: Value| {
+        let mut one = list(script, one)?;
+        let id: String = next(script, &mut one)?;
+        let envelope: Vec<u8> = next(script, &mut one)?;
+        let state: Option<Vec<u8>> = next(script, &mut one)?;
+        let token: u64 = next(script, &mut one)?;
+        Ok(Claim { id: JobId::new(id)?, envelope, state, token })
+    };
+    list(script, reply)?.map(claim).collect()
+}
+
+pub(super) fn turn(reply: Value) -> Read<TurnAnswer> {
+    const SCRIPT: &str = "turn";
+    let mut parts = list(SCRIPT, reply)?;
+    match &*next::<String>(SCRIPT, &mut parts)? {
+        "lost" => Ok(TurnAnswer::LeaseLost),
+        "step" => Ok(TurnAnswer::OutOfStep {
+            last: next(SCRIPT, &mut parts)?,
+            running: ids(SCRIPT, next_list(SCRIPT, &mut parts)?)?,
+        }),
+        "done" => Ok(TurnAnswer::Done(TurnDone {
+            claims: claims(SCRIPT, next_list(SCRIPT, &mut parts)?)?,
+            more: next(SCRIPT, &mut parts)?,
+            asked: ids(SCRIPT, next_list(SCRIPT, &mut parts)?)?,
+            next_due: u64::try_from(next::<i64>(SCRIPT, &mut parts)?).ok().map(Duration::from_millis),
+            parked: next(SCRIPT, &mut parts)?,
+            paused: next(SCRIPT, &mut parts)?,
+            alone: next(SCRIPT, &mut parts)?,
+        })),
+        other => Err(unexpected(SCRIPT, other)),
+    }
+}
+
+pub(super) fn heartbeat(reply: Value) -> Read<Heartbeat> {
+    const SCRIPT: &str = "heartbeat";
+    let mut parts = list(SCRIPT, reply)?;
+    let step: i64 = next(SCRIPT, &mut parts)?;
+    let Ok(step) = u64::try_from(step) else {
+        return Ok(Heartbeat::LeaseLost);
+    };
+    Ok(Heartbeat::Alive { step, asked: ids(SCRIPT, next_list(SCRIPT, &mut parts)?)? })
+}
+
+pub(super) fn leases(reply: Value) -> Read<Vec<Lease>> {
+    const SCRIPT: &str = "workers";
+    let mut parts = list(SCRIPT, reply)?;
+    let now: i64 = next(SCRIPT, &mut parts)?;
+    let mut leases = Vec::with_capacity(parts.len() / 2);
+    while parts.len() > 0 {
+        let incarnation = Incarnation::from_stored(next(SCRIPT, &mut parts)?);
+        let ends_ms = next::<f64>(SCRIPT, &mut parts)? as i64;
+        leases.push(Lease { incarnation, ends_ms, ended: ends_ms <= now });
+    }
+    Ok(leases)
+}
+
+pub(super) fn condemned(reply: Value) -> Read<Option<Condemned>> {
+    const SCRIPT: &str = "condemn";
+    let mut parts = list(SCRIPT, reply)?;
+    let on_board: i64 = next(SCRIPT, &mut parts)?;
+    let Ok(on_board) = usize::try_from(on_board) else { return Ok(None) };
+    Ok(Some(Condemned { on_board, jobs: claims(SCRIPT, next_list(SCRIPT, &mut parts)?)? }))
+}
+
+/// A status, or the incarnations that the next call must name.
+pub(super) fn status(reply: Value) -> Read<Result<Status, Vec<Incarnation>>> {
+    const SCRIPT: &str = "status";
+    let mut parts = list(SCRIPT, reply)?;
+    let word: String = next(SCRIPT, &mut parts)?;
+    if word == "workers" {
+        return Ok(Err(incarnations(SCRIPT, next_list(SCRIPT, &mut parts)?)?));
+    }
+    let record: Option<Vec<u8>> = next(SCRIPT, &mut parts)?;
+    let due_ms: i64 = next(SCRIPT, &mut parts)?;
+    Ok(Ok(match &*word {
+        "ended" => Status::Ended { record: record.unwrap_or_default() },
+        "unknown" => Status::Unknown,
+        "parked" => Status::Parked { state: record },
+        "scheduled" => Status::Scheduled { due_ms, state: record },
+        "dead" => Status::Dead { state: record },
+        "running" => Status::Running,
+        "ready" => Status::Ready,
+        other => return Err(unexpected(SCRIPT, other)),
+    }))
+}
+
+pub(super) fn incarnations(script: &str, reply: Value) -> Read<Vec<Incarnation>> {
+    let list: Vec<String> = value(script, reply)?;
+    Ok(list.into_iter().map(Incarnation::from_stored).collect())
+}
+
+pub(super) fn watched(reply: Value) -> Read<Watched> {
+    const SCRIPT: &str = "watch";
+    let mut parts = list(SCRIPT, reply)?;
+    let word: String = next(SCRIPT, &mut parts)?;
+    let record: Option<Vec<u8>> = next(SCRIPT, &mut parts)?;
+    Ok(match &*word {
+        "waiting" => Watched::Waiting,
+        "ended" => Watched::Ended { record: record.unwrap_or_default() },
+        "dead" => Watched::Dead { state: record },
+        "unknown" => Watched::Unknown,
+        other => return Err(unexpected(SCRIPT, other)),
+    })
+}
+
+pub(super) fn counts(reply: Value, running: usize) -> Read<Counts> {
+    const SCRIPT: &str = "counts";
+    let mut parts = list(SCRIPT, reply)?;
+    let jobs: usize = next(SCRIPT, &mut parts)?;
+    let scheduled = next(SCRIPT, &mut parts)?;
+    let parked = next(SCRIPT, &mut parts)?;
+    let dead = next(SCRIPT, &mut parts)?;
+    Ok(Counts {
+        scheduled,
+        // The lists also hold entries of cancelled jobs until they are popped.
+        ready: jobs.saturating_sub(scheduled + parked + dead + running),
+        running,
+        parked,
+        dead,
+        finished: next(SCRIPT, &mut parts)?,
+        workers: next(SCRIPT, &mut parts)?,
+        paused: next(SCRIPT, &mut parts)?,
+    })
+}

@@ -1,0 +1,138 @@
+//! The scripts: one file a move, its keys declared in its header.
+
+use std::fmt::Write as _;
+use std::sync::LazyLock;
+
+use sha1_smol::Sha1;
+
+use super::keys::Keys;
+use crate::broker::Incarnation;
+
+/// One `.lua` file, ready to be sent.
+///
+/// The header line `-- KEYS: jobs state ready:*` is the one list of its keys: from it come both
+/// the keys of a call and the names under which the script sees them. `ready:*` stands for the ten
+/// lists (a table from 0 to 9), `running` for the set of one incarnation, `others:*`, always
+/// last, for the sets of several (a table from 1 on).
+pub(super) struct Script {
+    pub(super) name: &'static str,
+    pub(super) source: String,
+    pub(super) sha: String,
+    keys: Vec<&'static str>,
+}
+
+impl Script {
+    fn new(name: &'static str, flags: &str, body: &'static str, libraries: &[&str]) -> Self {
+        let keys = declared(body);
+        let mut source = format!("#!lua{flags}\n");
+        bind(&keys, &mut source);
+        for part in libraries.iter().chain([&body]) {
+            source.push_str(part);
+        }
+        let sha = Sha1::from(&source).digest().to_string();
+        Self { name, source, sha, keys }
+    }
+
+    /// The keys of a call, in the order in which the script binds them.
+    pub(super) fn keys(&self, of: &Keys, running: &[Incarnation]) -> Vec<String> {
+        let mut list = Vec::with_capacity(self.keys.len() + 9);
+        for name in &self.keys {
+            match *name {
+                "ready:*" => list.extend((0..10).map(|p| of.key(&format!("ready:{p}")))),
+                "running" | "others:*" => list.extend(running.iter().map(|one| of.running(one))),
+                name => list.push(of.key(name)),
+            }
+        }
+        list
+    }
+}
+
+/// The keys that a script declares in its header.
+fn declared(body: &'static str) -> Vec<&'static str> {
+    let mut lines = body.lines().skip_while(|line| !line.starts_with("-- KEYS: "));
+    let first = lines.next().expect("every script declares its keys");
+    let mut keys: Vec<_> = first["-- KEYS: ".len()..].split_whitespace().collect();
+    for line in lines.take_while(|line| line.starts_with("--       ")) {
+        keys.extend(line[2..].split_whitespace());
+    }
+    keys
+}
+
+/// Writes the lines that give the declared keys their names.
+fn bind(keys: &[&str], source: &mut String) {
+    let mut at = 1;
+    for name in keys {
+        let line = match *name {
+            "ready:*" => {
+                source.push_str("local ready = {}\n");
+                let line = format!("for p = 0, 9 do ready[p] = KEYS[{at} + p] end");
+                at += 9;
+                line
+            }
+            "others:*" => format!("local others = {{unpack(KEYS, {at})}}"),
+            name => format!("local {name} = KEYS[{at}]"),
+        };
+        writeln!(source, "{line}").expect("a String can always be written to");
+        at += 1;
+    }
+}
+
+macro_rules! library {
+    ($name:literal) => {
+        include_str!(concat!("scripts/lib/", $name, ".lua"))
+    };
+}
+
+macro_rules! scripts {
+    ($($name:ident $file:literal $flags:literal [$($library:literal)*];)*) => {
+        $(pub(super) static $name: LazyLock<Script> = LazyLock::new(|| {
+            let body = include_str!(concat!("scripts/", $file, ".lua"));
+            Script::new($file, $flags, body, &[$(library!($library)),*])
+        });)*
+
+        /// Every script, to be loaded into a server ahead of its first use.
+        #[cfg(test)]
+        pub(super) fn all() -> Vec<&'static Script> {
+            vec![$(&$name),*]
+        }
+    };
+}
+
+// Whatever ends, moves or keeps alive what is there must work when the server is full; only
+// `enqueue` is refused then.
+scripts! {
+    ENQUEUE "enqueue" "" ["clock" "wake"];
+    TURN "turn" " flags=allow-oom" ["clock" "wake" "promote" "finish" "settle"];
+    BEGIN "begin" " flags=allow-oom" ["clock"];
+    ADOPT "adopt" " flags=allow-oom" ["clock"];
+    HEARTBEAT "heartbeat" " flags=allow-oom" ["clock"];
+    LEAVE "leave" " flags=allow-oom" ["clock" "wake" "finish" "settle"];
+    PROMOTE "promote" " flags=allow-oom" ["clock" "wake" "promote"];
+    WORKERS "workers" " flags=no-writes" ["clock"];
+    CONDEMN "condemn" " flags=allow-oom" ["clock"];
+    SETTLE_FOR "settle_for" " flags=allow-oom" ["clock" "wake" "finish" "settle"];
+    CANCEL "cancel" " flags=allow-oom" ["clock" "finish"];
+    STATUS "status" " flags=no-writes" ["clock"];
+    WATCH "watch" " flags=allow-oom" ["clock"];
+    PAUSE "pause" " flags=allow-oom" ["clock" "wake"];
+    SWEEP "sweep" " flags=allow-oom" ["clock" "finish"];
+    COUNTS "counts" " flags=no-writes" ["clock"];
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::{Namespace, QueueName};
+
+    #[test]
+    fn every_key_of_every_script_carries_the_hash_tag_of_its_queue() {
+        let keys = Keys::new(&Namespace::new("app").unwrap(), &QueueName::new("mail").unwrap());
+        for script in all() {
+            let list = script.keys(&keys, &[Incarnation::random()]);
+            assert!(!list.is_empty(), "{} declares no key", script.name);
+            for key in list {
+                assert!(key.starts_with("{app:mail}:"), "{}: {key}", script.name);
+            }
+        }
+    }
+}

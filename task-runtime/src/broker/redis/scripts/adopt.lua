@@ -1,0 +1,15 @@
+-- adopt: the claims of an incarnation among the given ids, for one that never heard of them.
+-- KEYS: jobs state running meta
+-- ARGV: now or '', ids
+-- Returns claims: {id, envelope, state or false, token}.
+local claims = {}
+for i = 2, #ARGV do
+  local id = ARGV[i]
+  local envelope = redis.call('HGET', jobs, id)
+  if envelope and redis.call('SISMEMBER', running, id) == 1 then
+    local token = math.max(tonumber(redis.call('HGET', meta, 'token') or 0) + 1, now * 1000)
+    redis.call('HSET', meta, 'token', int(token))
+    claims[#claims + 1] = {id, envelope, redis.call('HGET', state, id), int(token)}
+  end
+end
+return claims

@@ -1,0 +1,27 @@
+-- condemn: ends an incarnation for good, unless it lives. Repeating it goes on where the last
+-- recoverer stopped.
+-- KEYS: workers steps running jobs state
+-- ARGV: now or '', incarnation, lease end as it was seen, stale (0, 1)
+-- Returns {-1} when it lives or is gone, else {number on board, claims}: at most 100 of its jobs
+--       and 1 MiB, of each envelope the first 4096 bytes, which hold its header.
+local seen = tonumber(ARGV[3])
+local score = tonumber(redis.call('ZSCORE', workers, ARGV[2]) or -1)
+if score ~= seen or not (seen == 0 or seen <= now or ARGV[4] == '1') then
+  return {-1}
+end
+redis.call('ZADD', workers, 'XX', 0, ARGV[2])
+redis.call('HDEL', steps, ARGV[2])
+local on_board, claims, bytes = redis.call('SCARD', running), {}, 0
+if on_board == 0 then
+  redis.call('ZREM', workers, ARGV[2])
+else
+  for _, id in ipairs(redis.call('SRANDMEMBER', running, 100)) do
+    bytes = bytes + redis.call('HSTRLEN', jobs, id)
+    if bytes > 1048576 and #claims > 0 then
+      break
+    end
+    local envelope = redis.call('HGET', jobs, id) or ''
+    claims[#claims + 1] = {id, string.sub(envelope, 1, 4096), redis.call('HGET', state, id), '0'}
+  end
+end
+return {on_board, claims}

@@ -1,0 +1,38 @@
+-- status: where a job is.
+-- KEYS: jobs state finished marks scheduled dead workers others:*
+-- ARGV: now or '', id, then the incarnations whose running sets are `others`
+-- Returns {word, record or false, due ms or -1}, or {'workers', incarnations} when those given
+--       are not those there are.
+local id = ARGV[2]
+local record = redis.call('HGET', finished, id)
+if record then
+  return {'ended', record, -1}
+end
+local mark = redis.call('HGET', marks, id)
+if mark == 'cancelled' then
+  return {'ended', '{"end":"cancelled"}', -1}
+elseif redis.call('HEXISTS', jobs, id) == 0 then
+  return {'unknown', false, -1}
+end
+local beside = redis.call('HGET', state, id)
+local due = redis.call('ZSCORE', scheduled, id)
+if mark then
+  return {'parked', beside, -1}
+elseif due then
+  return {'scheduled', beside, math.floor(tonumber(due) / 10)}
+elseif redis.call('ZSCORE', dead, id) then
+  return {'dead', beside, -1}
+end
+local incarnations = redis.call('ZRANGE', workers, 0, 999)
+local given = {}
+for i = 3, #ARGV do
+  given[ARGV[i]] = others[i - 2]
+end
+for _, incarnation in ipairs(incarnations) do
+  if not given[incarnation] then
+    return {'workers', incarnations, -1}
+  elseif redis.call('SISMEMBER', given[incarnation], id) == 1 then
+    return {'running', false, -1}
+  end
+end
+return {'ready', false, -1}

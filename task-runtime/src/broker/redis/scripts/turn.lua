@@ -1,0 +1,140 @@
+-- turn: settles what an incarnation has finished and claims what it has room for.
+-- Claims stand before settlements, so that no turn can claim again what it settled.
+-- KEYS: jobs state running workers steps asked marks parked parked_tasks scheduled finished done
+--       kept dead watched wake meta few alone ready:*
+-- ARGV: now or '', channel, incarnation, step, lease ms, want, few room, empty (0, 1), order of
+--       priorities (ten digits), retention (finished, age ms, dead, dead age ms), number of tasks
+--       to take, those, then five of each move (lib/settle.lua)
+-- Returns {'lost'}, {'step', last, running ids}, or {'done', claims (id, envelope, state or false,
+--       token), more, asked ids, ms to the next due job or -1, parked tasks, paused, alone}.
+local channel, incarnation = ARGV[2], ARGV[3]
+local step, lease, want = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+local few_room, empty, order = tonumber(ARGV[7]), ARGV[8] == '1', ARGV[9]
+local retention = {tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[13])}
+local takes = tonumber(ARGV[14])
+local MAX_BYTES, CHUNK = 1048576, 64
+
+local last = redis.call('HGET', steps, incarnation)
+if not last then
+  return {'lost'}
+end
+if step ~= tonumber(last) + 1 then
+  return {'step', last, redis.call('SMEMBERS', running)}
+end
+redis.call('HSET', steps, incarnation, int(step))
+redis.call('ZADD', workers, 'XX', int(now + lease), incarnation)
+local moves = moves_on_loan(15 + takes)
+local promoted = promote(math.min(100, 2 * want + 16))
+
+local facts = redis.call('HMGET', meta, 'paused', 'timer', 'token')
+local paused = facts[1] and true or false
+local ids, envelopes, bytes, looked = {}, {}, 0, 0
+
+local function lend(entries)
+  looked = looked + #entries
+  local found, dropped = redis.call('HMGET', jobs, unpack(entries)), {}
+  for i, id in ipairs(entries) do
+    if found[i] then
+      ids[#ids + 1] = id
+      envelopes[#envelopes + 1] = found[i]
+      bytes = bytes + #found[i]
+    else
+      dropped[#dropped + 1] = id
+    end
+  end
+  if #dropped > 0 then
+    redis.call('SREM', running, unpack(dropped))
+    redis.call('HDEL', marks, unpack(dropped))
+  end
+end
+
+local function claim_from(list, most)
+  local target = #ids + most
+  while #ids < target and looked < 4 * want and bytes < MAX_BYTES do
+    local chunk = math.min(target - #ids, CHUNK)
+    local entries = redis.call('LRANGE', list, 0, chunk - 1)
+    if #entries == 0 then
+      return
+    end
+    redis.call('SADD', running, unpack(entries))
+    redis.call('LPOP', list, #entries)
+    lend(entries)
+  end
+end
+
+local function take_parked(task)
+  redis.call('HSET', parked_tasks, task, int(now))
+  local room = math.min(want - #ids, CHUNK)
+  if room <= 0 then
+    return
+  end
+  local members = redis.call('ZRANGEBYLEX', parked, '[' .. task .. '\0', '[' .. task .. '\0\255', 'LIMIT', 0, room)
+  local entries = {}
+  for i, member in ipairs(members) do
+    entries[i] = string.match(member, '^%Z*%z%d%z(.*)$')
+  end
+  if #entries > 0 then
+    redis.call('SADD', running, unpack(entries))
+    redis.call('ZREM', parked, unpack(members))
+    redis.call('HDEL', marks, unpack(entries))
+    lend(entries)
+  end
+  if #members < room then
+    redis.call('HDEL', parked_tasks, task)
+  end
+end
+
+if want > 0 and not paused then
+  if empty then
+    claim_from(alone, 1)
+  end
+  if #ids == 0 then
+    for i = 15, 14 + takes do
+      take_parked(ARGV[i])
+    end
+    local before = #ids
+    claim_from(few, math.min(few_room, want - #ids))
+    few_room = few_room - (#ids - before)
+    for i = 1, 10 do
+      claim_from(ready[tonumber(string.sub(order, i, i))], want - #ids)
+    end
+  end
+end
+
+local claims = {}
+if #ids > 0 then
+  local states = redis.call('HMGET', state, unpack(ids))
+  local token = math.max(tonumber(facts[3] or 0) + #ids, now * 1000)
+  redis.call('HSET', meta, 'token', int(token))
+  for i, id in ipairs(ids) do
+    claims[i] = {id, envelopes[i], states[i], int(token - #ids + i)}
+  end
+end
+
+local requeued = settle(moves, retention)
+
+local left = not paused and redis.call('EXISTS', ready[0], ready[1], ready[2], ready[3], ready[4], ready[5], ready[6], ready[7], ready[8], ready[9]) > 0
+local waiting_alone = redis.call('LLEN', alone) > 0
+local more = left or not paused and (few_room > 0 and redis.call('LLEN', few) > 0 or empty and #ids == 0 and waiting_alone)
+if left and promoted + requeued > 0 then
+  wake_up(promoted + requeued)
+elseif left and #ids >= want and redis.call('LLEN', wake) == 0 then
+  -- The baton: whoever cannot take all wakes one that can.
+  wake_up(1)
+end
+
+-- One worker is told when the next job is due, and again another when that one is a second late.
+local due_in = -1
+local first = redis.call('ZRANGE', scheduled, 0, 0, 'WITHSCORES')[2]
+if first then
+  local due = math.floor(tonumber(first) / 10)
+  local timer, holder = string.match(facts[2] or '', '^(%d+) (.*)$')
+  if holder == incarnation or not timer or due < tonumber(timer) or now > tonumber(timer) + 1000 then
+    redis.call('HSET', meta, 'timer', int(due) .. ' ' .. incarnation)
+    due_in = math.max(0, due - now)
+  end
+end
+
+local asked_here = redis.call('SCARD', asked) > 0 and redis.call('SINTER', asked, running) or {}
+local names = redis.call('HLEN', parked_tasks) > 0 and redis.call('HRANDFIELD', parked_tasks, 16) or {}
+return {'done', claims, more and 1 or 0, asked_here, due_in, names, paused and 1 or 0, waiting_alone and 1 or 0}

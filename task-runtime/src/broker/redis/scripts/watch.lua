@@ -1,0 +1,17 @@
+-- watch: asks that the end of a job be told on the channel of endings, or gives it.
+-- KEYS: jobs state finished marks dead watched
+-- ARGV: now or '', id
+-- Returns {word, record or false}.
+local id = ARGV[2]
+local record = redis.call('HGET', finished, id)
+if record then
+  return {'ended', record}
+elseif redis.call('HGET', marks, id) == 'cancelled' then
+  return {'ended', '{"end":"cancelled"}'}
+elseif redis.call('HEXISTS', jobs, id) == 0 then
+  return {'unknown', false}
+elseif redis.call('ZSCORE', dead, id) then
+  return {'dead', redis.call('HGET', state, id)}
+end
+redis.call('SADD', watched, id)
+return {'waiting', false}

@@ -1,0 +1,349 @@
+//! The verbs as calls of their scripts.
+
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use redis::Value;
+
+use super::{Call, RedisBroker, keys, reply, script};
+use crate::broker::{
+    Answer, Broker, Cancelled, Claim, Condemned, Counts, Due, Endings, Enqueued, Heartbeat, Incarnation, Inspect,
+    Lease, MAX_WAKE_WAIT, NewJob, Recovered, Retention, Status, Turn, TurnAnswer, Watched,
+};
+use crate::connection::{CONNECT_LIMIT, Fault};
+use crate::error::Error;
+use crate::job::{JobId, QueueName, Settlement};
+
+/// How often `status` and `cancel` look again because a worker came in between.
+const WORKER_ROUNDS: usize = 8;
+
+impl Broker for RedisBroker {
+    fn enqueue<'a>(
+        &'a self,
+        queue: &'a QueueName,
+        jobs: &'a [NewJob],
+        again: Option<Duration>,
+    ) -> Answer<'a, Vec<Enqueued>> {
+        Box::pin(async move {
+            if jobs.is_empty() {
+                return Ok(Vec::new());
+            }
+            self.remember(queue).await?;
+            let of = self.keys(queue);
+            let mut call = Call::new(self, &script::ENQUEUE, &of, &[])
+                .arg(again.map_or(String::new(), |again| again.as_millis().to_string()));
+            for job in jobs {
+                let due = match job.due {
+                    Due::Now => String::new(),
+                    Due::After(delay) => format!("+{}", delay.as_millis()),
+                    Due::At(ms) => ms.to_string(),
+                };
+                call = call.arg(&job.id).arg(job.priority).arg(due).bytes(&job.envelope);
+            }
+            reply::enqueued(self.call(&script::ENQUEUE, call).await?)
+        })
+    }
+
+    fn begin<'a>(&'a self, queue: &'a QueueName, incarnation: &'a Incarnation, lease: Duration) -> Answer<'a, ()> {
+        Box::pin(async move {
+            self.remember(queue).await?;
+            let of = self.keys(queue);
+            let call = Call::new(self, &script::BEGIN, &of, &[]).arg(incarnation).ms(lease);
+            self.call(&script::BEGIN, call).await.map(drop)
+        })
+    }
+
+    fn turn<'a>(&'a self, queue: &'a QueueName, turn: &'a Turn) -> Answer<'a, TurnAnswer> {
+        Box::pin(async move {
+            let of = self.keys(queue);
+            let running = std::slice::from_ref(&turn.incarnation);
+            let order: String = turn.order.iter().map(|p| char::from(b'0' + p.min(&9))).collect();
+            let mut call = Call::new(self, &script::TURN, &of, running)
+                .arg(of.endings())
+                .arg(&turn.incarnation)
+                .arg(turn.step)
+                .ms(turn.lease)
+                .arg(turn.want)
+                .arg(turn.few_room)
+                .arg(u8::from(turn.empty))
+                .arg(order)
+                .retention(&turn.retention)
+                .arg(turn.take.len());
+            for task in &turn.take {
+                call = call.arg(task);
+            }
+            for (id, settlement) in &turn.settlements {
+                call = call.settlement(id, settlement);
+            }
+            reply::turn(self.call(&script::TURN, call).await?)
+        })
+    }
+
+    fn adopt<'a>(
+        &'a self,
+        queue: &'a QueueName,
+        incarnation: &'a Incarnation,
+        ids: &'a [JobId],
+    ) -> Answer<'a, Vec<Claim>> {
+        Box::pin(async move {
+            let of = self.keys(queue);
+            let running = std::slice::from_ref(incarnation);
+            let call = Call::new(self, &script::ADOPT, &of, running);
+            let call = ids.iter().fold(call, Call::arg);
+            reply::claims("adopt", self.call(&script::ADOPT, call).await?)
+        })
+    }
+
+    fn heartbeat<'a>(
+        &'a self,
+        queue: &'a QueueName,
+        incarnation: &'a Incarnation,
+        lease: Duration,
+    ) -> Answer<'a, Heartbeat> {
+        Box::pin(async move {
+            let of = self.keys(queue);
+            let running = std::slice::from_ref(incarnation);
+            let call = Call::new(self, &script::HEARTBEAT, &of, running).arg(incarnation).ms(lease);
+            reply::heartbeat(self.call(&script::HEARTBEAT, call).await?)
+        })
+    }
+
+    fn leave<'a>(
+        &'a self,
+        queue: &'a QueueName,
+        incarnation: &'a Incarnation,
+        jobs: &'a [(JobId, u8)],
+    ) -> Answer<'a, bool> {
+        Box::pin(async move {
+            let of = self.keys(queue);
+            let running = std::slice::from_ref(incarnation);
+            let mut call = Call::new(self, &script::LEAVE, &of, running).arg(of.endings()).arg(incarnation);
+            for (id, priority) in jobs {
+                call = call.settlement(id, &Settlement::Release { priority: *priority });
+            }
+            Ok(reply::number("leave", self.call(&script::LEAVE, call).await?)? == 1)
+        })
+    }
+
+    fn promote<'a>(&'a self, queue: &'a QueueName) -> Answer<'a, usize> {
+        Box::pin(async move {
+            let call = Call::new(self, &script::PROMOTE, &self.keys(queue), &[]);
+            let number = reply::number("promote", self.call(&script::PROMOTE, call).await?)?;
+            Ok(usize::try_from(number).unwrap_or(0))
+        })
+    }
+
+    fn workers<'a>(&'a self, queue: &'a QueueName) -> Answer<'a, Vec<Lease>> {
+        Box::pin(async move {
+            let call = Call::new(self, &script::WORKERS, &self.keys(queue), &[]);
+            reply::leases(self.call(&script::WORKERS, call).await?)
+        })
+    }
+
+    fn condemn<'a>(&'a self, queue: &'a QueueName, lease: &'a Lease, stale: bool) -> Answer<'a, Option<Condemned>> {
+        Box::pin(async move {
+            let running = std::slice::from_ref(&lease.incarnation);
+            let call = Call::new(self, &script::CONDEMN, &self.keys(queue), running)
+                .arg(&lease.incarnation)
+                .arg(lease.ends_ms)
+                .arg(u8::from(stale));
+            reply::condemned(self.call(&script::CONDEMN, call).await?)
+        })
+    }
+
+    fn settle_for<'a>(
+        &'a self,
+        queue: &'a QueueName,
+        incarnation: &'a Incarnation,
+        recovered: &'a [Recovered],
+    ) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let of = self.keys(queue);
+            let running = std::slice::from_ref(incarnation);
+            let mut call = Call::new(self, &script::SETTLE_FOR, &of, running).arg(of.endings()).arg(incarnation);
+            for one in recovered {
+                call = match one {
+                    Recovered::Few { id, state } => call.moved("w", id, state, "", ""),
+                    Recovered::Alone { id, state } => call.moved("a", id, state, "", ""),
+                    Recovered::Dead { id, state } => call.moved("d", id, state, "", ""),
+                };
+            }
+            self.call(&script::SETTLE_FOR, call).await.map(drop)
+        })
+    }
+
+    fn cancel<'a>(&'a self, queue: &'a QueueName, id: &'a JobId) -> Answer<'a, Cancelled> {
+        Box::pin(async move {
+            let of = self.keys(queue);
+            let mut others = Vec::new();
+            for _ in 0..WORKER_ROUNDS {
+                let call = Call::new(self, &script::CANCEL, &of, &others).arg(of.endings()).arg(id);
+                let call = others.iter().fold(call, Call::arg);
+                let word = match self.call(&script::CANCEL, call).await? {
+                    Value::BulkString(word) => word,
+                    list => {
+                        others = reply::incarnations("cancel", list)?;
+                        continue;
+                    }
+                };
+                return match &*word {
+                    b"cancelled" => Ok(Cancelled::Cancelled),
+                    b"asked" => Ok(Cancelled::Asked),
+                    b"ended" => Ok(Cancelled::Ended),
+                    b"dead" => Ok(Cancelled::Dead),
+                    b"unknown" => Ok(Cancelled::NotFound),
+                    _ => Err(reply::unexpected("cancel", word)),
+                };
+            }
+            Err(workers_keep_changing())
+        })
+    }
+
+    fn status<'a>(&'a self, queue: &'a QueueName, id: &'a JobId) -> Answer<'a, Status> {
+        Box::pin(async move {
+            let of = self.keys(queue);
+            let mut others = Vec::new();
+            for _ in 0..WORKER_ROUNDS {
+                let call = Call::new(self, &script::STATUS, &of, &others).arg(id);
+                let call = others.iter().fold(call, Call::arg);
+                match reply::status(self.call(&script::STATUS, call).await?)? {
+                    Ok(status) => return Ok(status),
+                    Err(there) => others = there,
+                }
+            }
+            Err(workers_keep_changing())
+        })
+    }
+
+    fn watch<'a>(&'a self, queue: &'a QueueName, id: &'a JobId) -> Answer<'a, Watched> {
+        Box::pin(async move {
+            let call = Call::new(self, &script::WATCH, &self.keys(queue), &[]).arg(id);
+            reply::watched(self.call(&script::WATCH, call).await?)
+        })
+    }
+
+    fn ended<'a>(&'a self, queue: &'a QueueName) -> Answer<'a, Endings> {
+        Box::pin(async move {
+            let channel = self.keys(queue).endings();
+            let client = self.target.client();
+            let subscribe = async {
+                let mut messages = client.get_async_pubsub().await?;
+                messages.subscribe(&channel).await?;
+                Ok::<_, redis::RedisError>(messages.into_on_message())
+            };
+            let messages = tokio::time::timeout(CONNECT_LIMIT, subscribe)
+                .await
+                .map_err(|_| Fault::Away(format!("no subscription within {CONNECT_LIMIT:?}")))?
+                .map_err(|error| Fault::Away(error.to_string()))?;
+            let ids = messages.map(|message| JobId::new(message.get_payload::<String>().unwrap_or_default()));
+            let over = || Err(Error::Unavailable { reason: "the subscription ended".into() });
+            let endings = ids.chain(futures_util::stream::once(async move { over() }));
+            Ok(Box::pin(endings) as Endings)
+        })
+    }
+
+    fn wake<'a>(&'a self, queue: &'a QueueName, limit: Duration) -> Answer<'a, bool> {
+        Box::pin(async move {
+            let mut pop = redis::cmd("BLPOP");
+            // Zero would mean for ever.
+            let limit = limit.clamp(Duration::from_millis(1), MAX_WAKE_WAIT).as_secs_f64();
+            pop.arg(self.keys(queue).key("wake")).arg(limit);
+            Ok(self.blocking.send(&pop).await? != Value::Nil)
+        })
+    }
+
+    fn pause<'a>(&'a self, queue: &'a QueueName, paused: bool) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let call = Call::new(self, &script::PAUSE, &self.keys(queue), &[]);
+            self.call(&script::PAUSE, call.arg(u8::from(paused))).await.map(drop)
+        })
+    }
+
+    fn sweep<'a>(&'a self, queue: &'a QueueName, retention: &'a Retention, unknown_grace: Duration) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let of = self.keys(queue);
+            let call =
+                Call::new(self, &script::SWEEP, &of, &[]).arg(of.endings()).retention(retention).ms(unknown_grace);
+            self.call(&script::SWEEP, call).await.map(drop)
+        })
+    }
+}
+
+fn workers_keep_changing() -> Error {
+    let reason = format!("workers came and went {WORKER_ROUNDS} times while it was looked for");
+    Error::Rejected { reason }
+}
+
+impl Inspect for RedisBroker {
+    fn queues(&self) -> Answer<'_, Vec<QueueName>> {
+        Box::pin(async move {
+            let mut members = redis::cmd("SMEMBERS");
+            members.arg(keys::queues(&self.namespace));
+            let names = self.commands.send(&members).await?;
+            let mut names: Vec<String> =
+                redis::from_redis_value(names).map_err(|error| Error::Indeterminate { reason: error.to_string() })?;
+            names.sort();
+            names.into_iter().map(QueueName::new).collect()
+        })
+    }
+
+    fn counts<'a>(&'a self, queue: &'a QueueName) -> Answer<'a, Counts> {
+        Box::pin(async move {
+            let of = self.keys(queue);
+            let mut running = 0;
+            for lease in self.workers(queue).await? {
+                let mut count = redis::cmd("SCARD");
+                count.arg(of.running(&lease.incarnation));
+                let number = reply::number("SCARD", self.commands.send(&count).await?)?;
+                running += usize::try_from(number).unwrap_or(0);
+            }
+            let call = Call::new(self, &script::COUNTS, &of, &[]);
+            reply::counts(self.call(&script::COUNTS, call).await?, running)
+        })
+    }
+}
+
+impl RedisBroker {
+    /// Adds the queue to those that were used, once a broker.
+    async fn remember(&self, queue: &QueueName) -> Result<(), Error> {
+        if self.remembered().contains(queue) {
+            return Ok(());
+        }
+        let mut add = redis::cmd("SADD");
+        add.arg(keys::queues(&self.namespace)).arg(queue.as_str());
+        // Repeating it changes nothing, so that an answer that never came is a plain refusal.
+        match self.commands.send(&add).await {
+            Ok(_) => self.remembered().insert(queue.clone()),
+            Err(Fault::Lost(reason) | Fault::Away(reason)) => {
+                return Err(Error::Unavailable { reason });
+            }
+            Err(fault) => return Err(fault.into()),
+        };
+        Ok(())
+    }
+}
+
+impl Call {
+    fn retention(self, keep: &Retention) -> Self {
+        self.arg(keep.finished).ms(keep.age).arg(keep.dead).ms(keep.dead_age)
+    }
+
+    fn moved(self, kind: &str, id: &JobId, data: &[u8], x: &str, y: &str) -> Self {
+        self.arg(kind).arg(id).bytes(data).arg(x).arg(y)
+    }
+
+    fn settlement(self, id: &JobId, settlement: &Settlement) -> Self {
+        match settlement {
+            Settlement::Finish { record, keep } => {
+                let keep = keep.map_or(String::new(), |keep| keep.as_millis().to_string());
+                self.moved("f", id, record, &keep, "")
+            }
+            Settlement::Dead { state } => self.moved("d", id, state, "", ""),
+            Settlement::Retry { state, delay, priority } => {
+                self.moved("r", id, state, &delay.as_millis().to_string(), &priority.to_string())
+            }
+            Settlement::Release { priority } => self.moved("l", id, &[], "", &priority.to_string()),
+            Settlement::Park { task, priority, state } => self.moved("p", id, state, task, &priority.to_string()),
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! What callers may rely on.
+
+mod results;
+mod scripted;
+mod sending;

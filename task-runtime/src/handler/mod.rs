@@ -1,0 +1,11 @@
+//! What a worker runs: the registered tasks, and what is injected into them.
+
+mod context;
+mod data;
+mod registry;
+mod run;
+
+pub use context::{Context, FromContext};
+pub use data::{Data, DataMap, Requirement};
+pub use registry::{Argument, Registry, RegistryFault, Requires, Site, TaskDef};
+pub use run::{Arguments, Failure, RunFuture, blocking, inject, requires, returned, run};

@@ -1,0 +1,121 @@
+//! From stored arguments to a result: what the code written by `#[task]` calls.
+
+use std::fmt;
+use std::future::Future;
+use std::panic::resume_unwind;
+use std::pin::Pin;
+
+use serde_json::value::RawValue;
+
+use crate::job::MAX_RESULT_BYTES;
+use crate::task::{Task, TaskReturn, error_chain};
+
+use super::context::{Context, FromContext};
+use super::data::Requirement;
+
+/// The encoded arguments of a job.
+pub type Arguments = Vec<u8>;
+
+/// One attempt under way.
+pub type RunFuture = Pin<Box<dyn Future<Output = Result<Box<RawValue>, Failure>> + Send>>;
+
+/// Why an attempt did not succeed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    pub(crate) message: String,
+    pub(crate) undecodable: bool,
+}
+
+impl Failure {
+    /// A failure with this message; the job is tried again as its options say.
+    #[must_use]
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), undecodable: false }
+    }
+
+    /// A failure that no further attempt can mend.
+    pub(crate) fn undecodable(message: String) -> Self {
+        Self { message, undecodable: true }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// Decodes the job, runs `body`, encodes what it gives.
+pub fn run<T, F, Fut>(ctx: Context, args: Arguments, body: F) -> RunFuture
+where
+    T: Task,
+    F: FnOnce(T, Context) -> Fut + Send + 'static,
+    Fut: Future<Output = Result<T::Output, Failure>> + Send + 'static,
+{
+    Box::pin(async move {
+        let job = decode::<T>(&args)?;
+        // The encoded form is not needed for as long as the task runs.
+        drop(args);
+        let value = body(job, ctx).await?;
+        encode(&value)
+    })
+}
+
+/// Decodes arguments, or says which task cannot read them.
+pub(crate) fn decode<T: Task>(args: &[u8]) -> Result<T, Failure> {
+    serde_json::from_slice(args)
+        .map_err(|error| Failure::undecodable(format!("task `{}` cannot read its arguments: {error}", T::NAME)))
+}
+
+fn encode<V: serde::Serialize>(value: &V) -> Result<Box<RawValue>, Failure> {
+    let value = serde_json::value::to_raw_value(value)
+        .map_err(|error| Failure::new(format!("the result cannot be encoded: {error}")))?;
+    let bytes = value.get().len();
+    if bytes > MAX_RESULT_BYTES {
+        return Err(Failure::new(format!(
+            "the result has {bytes} bytes, over the limit of {MAX_RESULT_BYTES}; \
+             store it elsewhere and return a reference to it"
+        )));
+    }
+    Ok(value)
+}
+
+/// What the task returned, its error told with all its causes.
+///
+/// # Errors
+/// The task's own.
+pub fn returned<R: TaskReturn>(value: R) -> Result<R::Value, Failure> {
+    value.into_result().map_err(|error| Failure::new(error_chain(&*error)))
+}
+
+/// An injected parameter.
+///
+/// # Errors
+/// Whatever made it impossible.
+pub async fn inject<T: FromContext>(ctx: &Context) -> Result<T, Failure> {
+    T::from_context(ctx).await
+}
+
+/// What an injected parameter needs of the worker.
+#[must_use]
+pub fn requires<T: FromContext>() -> Option<Requirement> {
+    T::requirement()
+}
+
+/// Runs a synchronous body on the blocking pool; its panic is raised here.
+///
+/// # Errors
+/// What the body returned.
+pub async fn blocking<T: Send + 'static>(
+    body: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+    match tokio::task::spawn_blocking(body).await {
+        Ok(result) => result,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => resume_unwind(panic),
+            Err(_) => Err(Failure::new("the runtime shut down before the blocking task began")),
+        },
+    }
+}

@@ -1,0 +1,18 @@
+//! Plain data of a job: what it is called, how it is stored, when it is tried again.
+
+mod id;
+mod limits;
+mod name;
+mod options;
+mod retry;
+
+mod envelope;
+mod state;
+
+pub use envelope::{Envelope, EnvelopeError, Header, VERSION};
+pub use id::JobId;
+pub use limits::*;
+pub use name::{Namespace, QueueName, TaskName};
+pub use options::{JobOptions, TaskOptions};
+pub use retry::Backoff;
+pub use state::{Attempt, EndRecord, Ended, Outcome, Settlement, State, Verdict, after_crash, settle};
