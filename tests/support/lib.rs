@@ -3,6 +3,19 @@
 //! Nothing here touches a server that happens to run on the machine, and nothing outlives the test process:
 //! every child is ended when its value is dropped, when the process exits, and, on Linux, even when the
 //! process is killed with SIGKILL.
+//!
+//! ```no_run
+//! use support::{Server, namespace, shared_redis};
+//!
+//! // Most tests share one server, each in a namespace of its own:
+//! let (url, namespace) = (shared_redis().url(), namespace());
+//!
+//! // A test that breaks its server has one for itself:
+//! let mut server = Server::redis().config("appendonly yes").password("secret").start();
+//! server.command(&["SET", "key", "value"]);
+//! server.kill9();
+//! server.restart();
+//! ```
 
 mod binary;
 mod certificates;
