@@ -102,3 +102,23 @@ impl Queue {
 fn old(oldest: Option<(i64, &JobId)>, floor: i64, surplus: bool, age: i64) -> Option<JobId> {
     oldest.filter(|(at, _)| *at <= floor && (surplus || *at <= age)).map(|(_, id)| id.clone())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broker::{Due, Enqueued, NewJob};
+
+    #[test]
+    fn the_hard_cap_forgets_young_ends_and_says_so() {
+        let mut queue = Queue::default();
+        queue.retention.finished = MAX_KEPT * 2;
+        let id = |n: usize| JobId::new(format!("{n}")).unwrap();
+        for n in 0..=MAX_KEPT {
+            queue.finish(&id(n), Vec::new(), None, 100_000);
+        }
+        assert_eq!(queue.finished.len(), MAX_KEPT);
+        let job = NewJob { id: id(0), priority: 5, due: Due::Now, envelope: Vec::new() };
+        let again = queue.enqueue(&[job], Some(Duration::from_secs(1)), 100_000).unwrap();
+        assert_eq!(again, [Enqueued::Unknown]);
+    }
+}

@@ -1,0 +1,33 @@
+//! The servers on which the list is run, each broker in a namespace of its own.
+
+use std::sync::Arc;
+
+use support::{namespace, shared_redis, shared_valkey};
+use task_runtime::broker::Clock;
+use task_runtime::broker::redis::RedisBroker;
+use task_runtime::job::Namespace;
+
+use crate::fixture::{Fixture, Subject};
+
+/// Debian's Redis 7.0: the oldest server that is promised.
+pub struct Redis;
+
+/// Valkey 9: the newest.
+pub struct Valkey;
+
+fn broker(url: &str, clock: Clock) -> Arc<dyn Subject> {
+    let namespace = Namespace::new(namespace()).expect("the namespace of a test is valid");
+    Arc::new(RedisBroker::new(url, namespace, clock).expect("the URL of a test server is valid"))
+}
+
+impl Fixture for Redis {
+    async fn broker(clock: Clock) -> Arc<dyn Subject> {
+        broker(&shared_redis().url(), clock)
+    }
+}
+
+impl Fixture for Valkey {
+    async fn broker(clock: Clock) -> Arc<dyn Subject> {
+        broker(&shared_valkey().url(), clock)
+    }
+}
