@@ -4,7 +4,7 @@
 //! the hygiene of `Span::mixed_site`, so that no name of a parameter, constant or function can be mistaken for one. The
 //! span of each checked type is the user's, so that the compiler's complaint lands there.
 
-use proc_macro2::{Ident, Literal, Span, TokenStream};
+use proc_macro2::{Ident, Literal, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ReturnType;
 use syn::ext::IdentExt;
@@ -14,6 +14,7 @@ use crate::attributes;
 use crate::backoff::Backoff;
 use crate::durations::Millis;
 use crate::model::{Task, runtime_crate};
+use crate::signature::Function;
 
 /// Everything that a task adds to its function.
 pub(crate) fn expand(task: &Task) -> TokenStream {
@@ -56,9 +57,11 @@ impl<'a> Writer<'a> {
             job: &task.job,
             runtime: quote!(#runtime::__private),
             conditions: attributes::conditions(attributes),
-            deprecated: attributes::has(attributes, "deprecated")
-                .then(|| quote!(#[allow(deprecated)]))
-                .unwrap_or_default(),
+            deprecated: if attributes::has(attributes, "deprecated") {
+                quote!(#[allow(deprecated)])
+            } else {
+                TokenStream::new()
+            },
         }
     }
 
@@ -96,15 +99,16 @@ impl<'a> Writer<'a> {
         let serde = quote!(#runtime::serde).to_string().replace(' ', "");
         let mut descriptions = attributes::descriptions(&task.function.attributes);
         if !attributes::has(&task.function.attributes, "doc") {
-            let doc = format!("A job of the task `{}`.", task.name);
+            let doc = format!(" A job of the task `{}`.", task.name);
             descriptions.extend(quote!(#[doc = #doc]));
         }
         let fields = task.arguments().map(|argument| {
             let (name, ty) = (&argument.name, &argument.ty);
             let docs = match argument.docs.as_slice() {
                 [] => {
-                    let doc = format!("The argument `{}`.", name.unraw());
-                    quote!(#[doc = #doc])
+                    let doc = format!(" The argument `{}`.", name.unraw());
+                    // The derived code complains where the field begins.
+                    quote_spanned!(located(name)=> #[doc = #doc])
                 }
                 docs => quote!(#(#docs)*),
             };
@@ -113,7 +117,7 @@ impl<'a> Writer<'a> {
         quote! {
             #conditions
             #descriptions
-            #[allow(non_snake_case)]
+            #[allow(non_snake_case, clippy::pedantic)]
             #[derive(#runtime::serde::Serialize, #runtime::serde::Deserialize #(, #derives)*)]
             #[serde(crate = #serde)]
             #visibility struct #job {
@@ -126,7 +130,7 @@ impl<'a> Writer<'a> {
     fn methods(&self) -> TokenStream {
         let Self { task, job, conditions, deprecated, .. } = self;
         let visibility = &task.function.visibility;
-        let new_doc = format!("A job of the task `{}` with these arguments.", task.name);
+        let new_doc = format!(" A job of the task `{}` with these arguments.", task.name);
         let parameters = task.arguments().map(|argument| {
             let (name, ty) = (&argument.name, &argument.ty);
             if argument.converts { quote!(#name: impl ::core::convert::Into<#ty>) } else { quote!(#name: #ty) }
@@ -135,11 +139,12 @@ impl<'a> Writer<'a> {
             let name = &argument.name;
             if argument.converts { quote!(#name: ::core::convert::Into::into(#name)) } else { quote!(#name) }
         });
-        let enqueue = enqueue_methods(&self.runtime, visibility);
+        let enqueue = enqueue_methods(&self.runtime, task.function);
         quote! {
             #conditions
             #deprecated
-            #[allow(dead_code, non_snake_case, clippy::too_many_arguments, clippy::new_without_default)]
+            #[allow(dead_code, non_snake_case)]
+            #[allow(clippy::too_many_arguments, clippy::new_without_default, clippy::pedantic)]
             impl #job {
                 #[doc = #new_doc]
                 #[must_use = "a job does nothing until it is enqueued"]
@@ -155,7 +160,7 @@ impl<'a> Writer<'a> {
         let Self { task, job, runtime, .. } = self;
         let name = &task.name;
         let options = self.options();
-        let output = output(task, runtime);
+        let output = output(runtime, task.function);
         quote! {
             impl #runtime::Task for #job {
                 const NAME: &'static str = #name;
@@ -173,7 +178,7 @@ impl<'a> Writer<'a> {
             value.map(|value| quote!(#name: ::core::option::Option::Some(#value)))
         };
         let number = |number: u32| Literal::u32_unsuffixed(number).into_token_stream();
-        let settings: Vec<TokenStream> = [
+        let settings = [
             queue,
             some("timeout", args.timeout.map(duration)),
             some("max_attempts", args.max_attempts.map(number)),
@@ -181,15 +186,15 @@ impl<'a> Writer<'a> {
             some("priority", args.priority.map(|priority| number(priority.into()))),
             some("result_ttl", args.result_ttl.map(duration)),
             some("max_crashes", args.max_crashes.map(number)),
-        ]
-        .into_iter()
-        .flatten()
-        .collect();
-        if settings.is_empty() {
-            return quote!(#runtime::TaskOptions::DEFAULT);
-        }
-        quote! {
-            #runtime::TaskOptions { #(#settings,)* ..#runtime::TaskOptions::DEFAULT }
+        ];
+        match settings.iter().flatten().count() {
+            0 => quote!(#runtime::TaskOptions::DEFAULT),
+            // Defaults that fill nothing would be a warning.
+            count if count == settings.len() => quote!(#runtime::TaskOptions { #(#settings),* }),
+            _ => {
+                let settings = settings.into_iter().flatten();
+                quote!(#runtime::TaskOptions { #(#settings,)* ..#runtime::TaskOptions::DEFAULT })
+            }
         }
     }
 
@@ -229,7 +234,9 @@ impl<'a> Writer<'a> {
         });
         let requirements = task.injected().map(|injected| {
             let ty = &injected.ty;
-            quote_spanned!(located(ty)=> #runtime::requires::<#ty>)
+            let span = located(ty);
+            let runtime = moved(runtime, span);
+            quote_spanned!(span=> #runtime::requires::<#ty>)
         });
         let run = self.run();
         quote! {
@@ -256,7 +263,8 @@ impl<'a> Writer<'a> {
         let Self { task, job, runtime, .. } = self;
         let function = &task.function.signature.ident;
         // A future that cannot be sent is reported here, so at the name of the function.
-        let span = Span::mixed_site().located_at(function.span());
+        let span = located(function);
+        let runtime = &moved(runtime, span);
         let local = |name: &str| Ident::new(&format!("__task_{name}"), span);
         let (job_value, context, stored) = (local("job"), local("context"), local("arguments"));
         let values: Vec<Ident> = (0..task.parameters.len()).map(|index| local(&format!("value_{index}"))).collect();
@@ -268,16 +276,17 @@ impl<'a> Writer<'a> {
         });
         let injections = bindings.clone().filter(|(parameter, _)| parameter.injected).map(|(injected, value)| {
             let ty = &injected.ty;
-            quote_spanned!(located(ty)=> let #value = #runtime::inject::<#ty>(&#context).await?;)
+            let span = located(ty);
+            let runtime = moved(runtime, span);
+            quote_spanned!(span=> let #value = #runtime::inject::<#ty>(&#context).await?;)
         });
         let passed =
             bindings.map(|(parameter, value)| if parameter.borrowed { quote!(&#value) } else { quote!(#value) });
+        let returned = moved(&quote!(#runtime::returned), output_place(task.function));
         let call = if task.args.blocking.is_some() {
-            quote_spanned! {span=>
-                #runtime::blocking(move || #runtime::returned(#function(#(#passed),*))).await
-            }
+            quote_spanned!(span=> #runtime::blocking(move || #returned(#function(#(#passed),*))).await)
         } else {
-            quote_spanned!(span=> #runtime::returned(#function(#(#passed),*).await))
+            quote_spanned!(span=> #returned(#function(#(#passed),*).await))
         };
         quote_spanned! {span=>
             |#context, #stored| {
@@ -292,7 +301,18 @@ impl<'a> Writer<'a> {
 }
 
 /// `options` and `enqueue`, the same for every job type.
-pub(crate) fn enqueue_methods(runtime: &TokenStream, visibility: &syn::Visibility) -> TokenStream {
+pub(crate) fn enqueue_methods(runtime: &TokenStream, function: &Function) -> TokenStream {
+    let visibility = &function.visibility;
+    // One complaint about the return type is enough: the compiler drops another one that says the same of the place.
+    let place = output_place(function);
+    let runtime_at_output = moved(runtime, place);
+    let handle = quote_spanned! {place=>
+        ::core::result::Result<
+            #runtime_at_output::JobHandle<<Self as #runtime_at_output::Task>::Output>,
+            #runtime_at_output::Error,
+        >
+    };
+    let enqueue = quote_spanned!(place=> { #runtime_at_output::Enqueue::new(self).enqueue().await });
     quote! {
         /// The job with options of its own, instead of those of its task.
         #[must_use = "a job does nothing until it is enqueued"]
@@ -310,25 +330,44 @@ pub(crate) fn enqueue_methods(runtime: &TokenStream, visibility: &syn::Visibilit
         /// # Cancel safety
         ///
         /// Dropping the future leaves open whether the job was enqueued.
-        #visibility async fn enqueue(
-            self,
-        ) -> ::core::result::Result<#runtime::JobHandle<<Self as #runtime::Task>::Output>, #runtime::Error> {
-            #runtime::Enqueue::new(self).enqueue().await
+        #visibility async fn enqueue(self) -> #handle #enqueue
+    }
+}
+
+/// The type of the result, in terms of what the function returns.
+pub(crate) fn output(runtime: &TokenStream, function: &Function) -> TokenStream {
+    match &function.signature.output {
+        ReturnType::Default => quote!(()),
+        ReturnType::Type(_, ty) => {
+            let place = output_place(function);
+            let runtime = moved(runtime, place);
+            quote_spanned!(place=> <#ty as #runtime::TaskReturn>::Value)
         }
     }
 }
 
-/// The type of the result, spanned so that a wrong return type is reported on itself.
-fn output(task: &Task, runtime: &TokenStream) -> TokenStream {
-    match &task.function.signature.output {
-        ReturnType::Default => quote!(()),
-        ReturnType::Type(_, ty) => quote_spanned!(located(ty)=> <#ty as #runtime::TaskReturn>::Value),
-    }
+/// Where to complain about the result.
+fn output_place(function: &Function) -> Span {
+    let place = match &function.signature.output {
+        ReturnType::Default => function.signature.ident.span(),
+        ReturnType::Type(_, ty) => ty.span(),
+    };
+    // There are no local names to protect, and `self` must stay the method's.
+    Span::call_site().located_at(place)
 }
 
 fn duration(millis: Millis) -> TokenStream {
     let millis = Literal::u64_unsuffixed(millis);
     quote!(::core::time::Duration::from_millis(#millis))
+}
+
+/// The same path, as if written at another place: the compiler points at the place where an expression begins.
+fn moved(path: &TokenStream, place: Span) -> TokenStream {
+    let at_place = |mut token: TokenTree| {
+        token.set_span(token.span().located_at(place));
+        token
+    };
+    path.clone().into_iter().map(at_place).collect()
 }
 
 /// Code of ours that complains at the place of the user's.

@@ -7,7 +7,7 @@ use syn::{FnArg, ReturnType};
 use crate::args::Args;
 use crate::attributes;
 use crate::errors::Errors;
-use crate::expand::enqueue_methods;
+use crate::expand::{enqueue_methods, output};
 use crate::model::{job_type, runtime_crate};
 use crate::parameter::{check_output, is_injected};
 use crate::signature::Function;
@@ -33,8 +33,8 @@ pub(crate) fn expand(args: &Args, function: &Function) -> TokenStream {
         .iter()
         .filter(|input| matches!(input, FnArg::Typed(input) if !is_injected(input)))
         .map(|_| quote!(_: impl ::core::marker::Sized));
-    let output = output(function, &runtime);
-    let enqueue = enqueue_methods(&runtime, visibility);
+    let output = if has_good_output(function) { output(&runtime, function) } else { quote!(()) };
+    let enqueue = enqueue_methods(&runtime, function);
     quote! {
         #conditions
         #[doc(hidden)]
@@ -61,15 +61,13 @@ pub(crate) fn expand(args: &Args, function: &Function) -> TokenStream {
     }
 }
 
-/// The type of the result if that is not what is wrong.
-fn output(function: &Function, runtime: &TokenStream) -> TokenStream {
+/// Whether the type of the result is not what is wrong.
+fn has_good_output(function: &Function) -> bool {
     let signature = &function.signature;
-    match &signature.output {
-        ReturnType::Type(_, ty) if signature.generics.params.is_empty() => {
-            let mut errors = Errors::default();
-            check_output(ty, &mut errors);
-            if errors.count() == 0 { quote!(<#ty as #runtime::TaskReturn>::Value) } else { quote!(()) }
-        }
-        _ => quote!(()),
+    let mut errors = Errors::default();
+    if let ReturnType::Type(_, ty) = &signature.output {
+        check_output(ty, &mut errors);
     }
+    // A generic parameter may be part of the type.
+    signature.generics.params.is_empty() && errors.count() == 0
 }

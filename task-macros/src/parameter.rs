@@ -135,9 +135,10 @@ fn classify(name: Ident, input: &PatType, errors: &mut Errors) -> Parameter {
             "a task cannot borrow an argument mutably, because nobody would see the change; take it by value as `mut` \
              and return what changed"
         };
-        errors.at(quote!(&#mutability), message);
+        let ampersand = reference.and_token;
+        errors.at(quote!(#ampersand #mutability), message);
     }
-    if let Some(lifetime) = &reference.lifetime {
+    if let Some(lifetime) = reference.lifetime.as_ref().filter(|lifetime| lifetime.ident != "_") {
         errors.at(lifetime, "a task borrows its arguments only while it runs; leave the lifetime out");
     }
     let target = bare(&reference.elem);

@@ -8,7 +8,7 @@ use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::{Attribute, GenericParam, ReturnType, Safety, Signature, Visibility, token};
 
-use crate::errors::{Errors, nearest};
+use crate::errors::Errors;
 use crate::parameter::{self, Parameter};
 
 /// A function as it was written.
@@ -93,9 +93,7 @@ impl Function {
 fn parse_function(input: ParseStream) -> syn::Result<Function> {
     let attributes = Attribute::parse_outer(input)?;
     let visibility = input.parse()?;
-    let next: Option<Ident> = input.fork().call(Ident::parse_any).ok();
-    let next = next.map(|ident| ident.to_string()).unwrap_or_default();
-    if !matches!(next.as_str(), "const" | "async" | "unsafe" | "extern" | "fn") {
+    if !is_function(input) {
         return Err(input.error("`#[task]` goes on a function"));
     }
     let signature: Signature = input.parse()?;
@@ -105,6 +103,21 @@ fn parse_function(input: ParseStream) -> syn::Result<Function> {
     // The body stays unread.
     input.parse::<TokenStream>()?;
     Ok(Function { attributes, visibility, signature })
+}
+
+/// Whether `fn` comes, after whatever may stand before it.
+fn is_function(input: ParseStream) -> bool {
+    let ahead = input.fork();
+    while let Ok(token) = ahead.parse::<TokenTree>() {
+        match token.to_string().as_str() {
+            "fn" => return true,
+            "const" | "async" | "unsafe" | "extern" => {}
+            // The ABI.
+            text if text.starts_with(['"', 'r']) => {}
+            _ => return false,
+        }
+    }
+    false
 }
 
 /// The item with nothing changed but that our own marks on its parameters are gone, and the docs, which rustc refuses
@@ -165,7 +178,8 @@ fn is_removed(attribute: &Group) -> bool {
 
 /// Whether an attribute's name is `inject`, or `inject` misspelt.
 pub(crate) fn means_inject(name: &str) -> bool {
-    nearest(&name.to_lowercase(), ["inject"]).is_some()
+    let name = name.to_lowercase();
+    name.starts_with("inject") || strsim::damerau_levenshtein(&name, "inject") == 1
 }
 
 #[cfg(test)]
