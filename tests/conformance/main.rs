@@ -111,6 +111,7 @@ macro_rules! conformance {
                     only_an_earlier_due_time_leaves_a_token
                     a_paused_queue_leaves_no_tokens_and_resume_does
                     a_turn_that_leaves_jobs_behind_passes_the_wake_on
+                    a_turn_that_got_less_than_it_wanted_keeps_the_wake
                     a_job_that_goes_back_to_ready_leaves_a_token
                     a_promoted_job_leaves_a_token
                     the_next_due_time_is_held_by_one_worker

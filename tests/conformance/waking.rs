@@ -48,6 +48,19 @@ pub(crate) async fn a_turn_that_leaves_jobs_behind_passes_the_wake_on(at: Bench)
     assert_eq!(at.tokens().await, 0);
 }
 
+pub(crate) async fn a_turn_that_got_less_than_it_wanted_keeps_the_wake(at: Bench) {
+    let texts: Vec<_> = (0..6).map(|n| format!("j{n}")).collect();
+    at.ready(&texts.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    for text in &texts[..5] {
+        at.cancel(text).await;
+    }
+    at.tokens().await;
+    let worker = at.worker().await;
+    let done = at.make(&worker, worker.next(1)).await;
+    assert!(done.claims.is_empty() && done.more, "{done:?}");
+    assert_eq!(at.tokens().await, 0);
+}
+
 pub(crate) async fn a_job_that_goes_back_to_ready_leaves_a_token(at: Bench) {
     let worker = at.running("a").await;
     at.tokens().await;
