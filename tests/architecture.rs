@@ -77,5 +77,6 @@ fn a_file_is_one_thought_of_at_most_400_lines() {
 }
 
 fn all() -> Vec<Source> {
-    source::load(&["task-macros/src", "task-runtime/src", "examples", "tests"])
+    let folders = source::folders();
+    source::load(&folders.iter().map(String::as_str).collect::<Vec<_>>())
 }

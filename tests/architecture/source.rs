@@ -49,13 +49,21 @@ pub(crate) fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
+/// The folders of the workspace that hold code, which is all but what was built and what is hidden.
+pub(crate) fn folders() -> Vec<String> {
+    let entries = fs::read_dir(workspace()).expect("the workspace is readable");
+    let folders = entries.filter_map(Result::ok).filter(|entry| entry.path().is_dir());
+    let names = folders.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    names.filter(|name| name != "target" && !name.starts_with('.')).collect()
+}
+
 /// All Rust and Lua files below these folders of the workspace.
 pub(crate) fn load(folders: &[&str]) -> Vec<Source> {
     let mut sources = Vec::new();
     for folder in folders {
         collect(folder, &mut sources);
     }
-    assert!(!sources.is_empty(), "there is no file below {folders:?}");
+    assert!(!sources.is_empty(), "there is no Rust or Lua file below {folders:?}");
     sources
 }
 
