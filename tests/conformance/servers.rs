@@ -10,10 +10,10 @@ use task_runtime::job::Namespace;
 use crate::fixture::{Fixture, Subject};
 
 /// Debian's Redis 7.0: the oldest server that is promised.
-pub struct Redis;
+pub(crate) struct Redis;
 
 /// Valkey 9: the newest.
-pub struct Valkey;
+pub(crate) struct Valkey;
 
 fn broker(url: &str, clock: Clock) -> Arc<dyn Subject> {
     let namespace = Namespace::new(namespace()).expect("the namespace of a test is valid");
