@@ -13,7 +13,18 @@ pub mod task;
 #[path = "private.rs"]
 pub mod __private;
 
+pub use client::{Client, Enqueue, JobError, JobHandle, JobStatus, default_client, set_default_client};
 pub use error::Error;
 pub use handler::{Context, Data, Failure, FromContext};
 pub use job::{Backoff, JobId, QueueName};
 pub use task::{BoxError, Task, TaskReturn};
+pub use task_macros::task;
+pub use tokio_util::sync::CancellationToken;
+
+/// What most programs name: `use task_runtime::prelude::*;`.
+pub mod prelude {
+    pub use crate::client::{Client, JobHandle, set_default_client};
+    pub use crate::handler::{Context, Data, Failure, FromContext};
+    pub use crate::task;
+    pub use tokio_util::sync::CancellationToken;
+}

@@ -1,5 +1,6 @@
 //! The seam between the framework and whatever holds the jobs.
 
+mod bounds;
 mod clock;
 mod verbs;
 

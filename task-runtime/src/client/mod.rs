@@ -2,6 +2,8 @@
 
 mod bulk;
 mod coalesce;
+#[cfg(feature = "redis")]
+mod connect;
 mod enqueue;
 mod handle;
 mod send;

@@ -34,7 +34,10 @@ struct Inner {
 }
 
 impl Context {
-    pub(crate) fn new(
+    /// A context as a worker makes it.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn new(
         job: JobId,
         task: &'static str,
         queue: QueueName,

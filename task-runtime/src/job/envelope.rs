@@ -14,7 +14,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{JobOptions, MAX_HEADER_BYTES};
+use super::{DEFAULT_MAX_CRASHES, JobOptions, MAX_HEADER_BYTES};
 
 /// The version that this crate writes, and the newest that it can run.
 pub const VERSION: u32 = 1;
@@ -45,6 +45,12 @@ pub struct Header {
 }
 
 impl Header {
+    /// Crashes after which the job is dead: its own number, else the default.
+    #[must_use]
+    pub fn max_crashes(&self) -> u32 {
+        self.max_crashes.unwrap_or(DEFAULT_MAX_CRASHES)
+    }
+
     /// A header of version 1 that overrides nothing.
     #[must_use]
     pub fn new(task: impl Into<String>) -> Self {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::retry::millis_option;
-use super::{Backoff, DEFAULT_MAX_ATTEMPTS, DEFAULT_MAX_CRASHES, DEFAULT_RESULT_TTL, DEFAULT_TIMEOUT};
+use super::{Backoff, DEFAULT_MAX_ATTEMPTS, DEFAULT_RESULT_TTL, DEFAULT_TIMEOUT};
 
 /// What `#[task(…)]` says, known at compile time. `None` means the framework's default.
 #[derive(Clone, Debug, PartialEq)]
@@ -85,9 +85,4 @@ impl JobOptions {
     pub fn result_ttl(&self, task: &TaskOptions) -> Duration {
         self.result_ttl.or(task.result_ttl).unwrap_or(DEFAULT_RESULT_TTL)
     }
-}
-
-/// Crashes after which a job is dead, from an envelope's header that may not say.
-pub(crate) fn max_crashes(header: Option<u32>) -> u32 {
-    header.unwrap_or(DEFAULT_MAX_CRASHES)
 }

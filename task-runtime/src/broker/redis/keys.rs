@@ -25,7 +25,7 @@ use crate::job::{Namespace, QueueName};
 /// | `dead` | ZSET | id by time of death in ms |
 /// | `watched` | SET | ids whose end someone waits for |
 /// | `wake` | LIST | wake tokens, at most 8 |
-/// | `meta` | HASH | `paused`, `token`, `timer`, `forgotten` |
+/// | `meta` | HASH | `paused`, `token`, `timer`, `forgotten`, `board:INCARNATION` (jobs on board when it was condemned) |
 #[derive(Clone, Debug)]
 pub(super) struct Keys {
     tag: String,

@@ -15,14 +15,13 @@ use crate::broker::Incarnation;
 /// lists (a table from 0 to 9), `running` for the set of one incarnation, `others:*`, always
 /// last, for the sets of several (a table from 1 on).
 pub(super) struct Script {
-    pub(super) name: &'static str,
     pub(super) source: String,
     pub(super) sha: String,
     keys: Vec<&'static str>,
 }
 
 impl Script {
-    fn new(name: &'static str, flags: &str, body: &'static str, libraries: &[&str]) -> Self {
+    fn new(flags: &str, body: &'static str, libraries: &[&str]) -> Self {
         let keys = declared(body);
         let mut source = format!("#!lua{flags}\n");
         bind(&keys, &mut source);
@@ -30,7 +29,7 @@ impl Script {
             source.push_str(part);
         }
         let sha = Sha1::from(&source).digest().to_string();
-        Self { name, source, sha, keys }
+        Self { source, sha, keys }
     }
 
     /// The keys of a call, in the order in which the script binds them.
@@ -87,7 +86,7 @@ macro_rules! scripts {
     ($($name:ident $file:literal $flags:literal [$($library:literal)*];)*) => {
         $(pub(super) static $name: LazyLock<Script> = LazyLock::new(|| {
             let body = include_str!(concat!("scripts/", $file, ".lua"));
-            Script::new($file, $flags, body, &[$(library!($library)),*])
+            Script::new($flags, body, &[$(library!($library)),*])
         });)*
 
         /// Every script, to be loaded into a server ahead of its first use.
@@ -129,9 +128,9 @@ mod tests {
         let keys = Keys::new(&Namespace::new("app").unwrap(), &QueueName::new("mail").unwrap());
         for script in all() {
             let list = script.keys(&keys, &[Incarnation::random()]);
-            assert!(!list.is_empty(), "{} declares no key", script.name);
+            assert!(!list.is_empty(), "no key is declared: {}", script.source);
             for key in list {
-                assert!(key.starts_with("{app:mail}:"), "{}: {key}", script.name);
+                assert!(key.starts_with("{app:mail}:"), "{key}");
             }
         }
     }

@@ -6,6 +6,7 @@ use futures_util::StreamExt as _;
 use redis::Value;
 
 use super::{Call, RedisBroker, keys, reply, script};
+use crate::broker::bounds;
 use crate::broker::{
     Answer, Broker, Cancelled, Claim, Condemned, Counts, Due, Endings, Enqueued, Heartbeat, Incarnation, Inspect,
     Lease, MAX_WAKE_WAIT, NewJob, Recovered, Retention, Status, Turn, TurnAnswer, Watched,
@@ -28,6 +29,7 @@ impl Broker for RedisBroker {
             if jobs.is_empty() {
                 return Ok(Vec::new());
             }
+            bounds::check_enqueue(jobs)?;
             self.remember(queue).await?;
             let of = self.keys(queue);
             let mut call = Call::new(self, &script::ENQUEUE, &of, &[])
@@ -55,6 +57,7 @@ impl Broker for RedisBroker {
 
     fn turn<'a>(&'a self, queue: &'a QueueName, turn: &'a Turn) -> Answer<'a, TurnAnswer> {
         Box::pin(async move {
+            bounds::check_turn(turn)?;
             let of = self.keys(queue);
             let running = std::slice::from_ref(&turn.incarnation);
             let order: String = turn.order.iter().map(|p| char::from(b'0' + p.min(&9))).collect();
@@ -88,7 +91,7 @@ impl Broker for RedisBroker {
         Box::pin(async move {
             let of = self.keys(queue);
             let running = std::slice::from_ref(incarnation);
-            let call = Call::new(self, &script::ADOPT, &of, running);
+            let call = Call::new(self, &script::ADOPT, &of, running).arg(incarnation);
             let call = ids.iter().fold(call, Call::arg);
             reply::claims("adopt", self.call(&script::ADOPT, call).await?)
         })
@@ -158,6 +161,7 @@ impl Broker for RedisBroker {
         recovered: &'a [Recovered],
     ) -> Answer<'a, ()> {
         Box::pin(async move {
+            bounds::check_recovered(recovered)?;
             let of = self.keys(queue);
             let running = std::slice::from_ref(incarnation);
             let mut call = Call::new(self, &script::SETTLE_FOR, &of, running).arg(of.endings()).arg(incarnation);

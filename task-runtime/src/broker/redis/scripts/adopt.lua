@@ -1,9 +1,12 @@
 -- adopt: the claims of an incarnation among the given ids, for one that never heard of them.
--- KEYS: jobs state running meta
--- ARGV: now or '', ids
+-- KEYS: jobs state running steps meta
+-- ARGV: now or '', incarnation, ids
 -- Returns claims: {id, envelope, state or false, token}.
 local claims = {}
-for i = 2, #ARGV do
+if not redis.call('HGET', steps, ARGV[2]) then
+  return claims
+end
+for i = 3, #ARGV do
   local id = ARGV[i]
   local envelope = redis.call('HGET', jobs, id)
   if envelope and redis.call('SISMEMBER', running, id) == 1 then

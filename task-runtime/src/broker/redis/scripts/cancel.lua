@@ -4,7 +4,7 @@
 -- KEYS: jobs state finished marks scheduled parked dead workers asked done kept watched meta others:*
 -- ARGV: now or '', channel, id, then the incarnations whose running sets are `others`
 -- Returns a word, or {incarnations} when those given are not those there are.
-local channel, id = ARGV[2], ARGV[3]
+local id = ARGV[3]
 if redis.call('HEXISTS', finished, id) == 1 then
   return 'ended'
 end

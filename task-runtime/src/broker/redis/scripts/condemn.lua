@@ -1,6 +1,6 @@
 -- condemn: ends an incarnation for good, unless it lives. Repeating it goes on where the last
 -- recoverer stopped.
--- KEYS: workers steps running jobs state
+-- KEYS: workers steps running jobs state meta
 -- ARGV: now or '', incarnation, lease end as it was seen, stale (0, 1)
 -- Returns {-1} when it lives or is gone, else {number on board, claims}: at most 100 of its jobs
 --       and 1 MiB, of each envelope the first 4096 bytes, which hold its header.
@@ -11,9 +11,14 @@ if score ~= seen or not (seen == 0 or seen <= now or ARGV[4] == '1') then
 end
 redis.call('ZADD', workers, 'XX', 0, ARGV[2])
 redis.call('HDEL', steps, ARGV[2])
-local on_board, claims, bytes = redis.call('SCARD', running), {}, 0
-if on_board == 0 then
+local left, claims, bytes = redis.call('SCARD', running), {}, 0
+-- Counted once: the last of many that are recovered in parts did not crash alone.
+local board = 'board:' .. ARGV[2]
+redis.call('HSETNX', meta, board, left)
+local on_board = tonumber(redis.call('HGET', meta, board))
+if left == 0 then
   redis.call('ZREM', workers, ARGV[2])
+  redis.call('HDEL', meta, board)
 else
   for _, id in ipairs(redis.call('SRANDMEMBER', running, 100)) do
     bytes = bytes + redis.call('HSTRLEN', jobs, id)

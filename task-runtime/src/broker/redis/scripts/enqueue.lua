@@ -19,26 +19,26 @@ if again then
   unknown = forgotten > now - again - 1000
 end
 
-local answers, lists, later, envelopes, new_ready = {}, {}, {}, {}, 0
+local answers, seen, lists, later, envelopes, new_ready = {}, {}, {}, {}, {}, 0
 local earliest
 for i, id in ipairs(ids) do
   local at = 3 + (i - 1) * 4
   if ended[i] or marked[i] == 'cancelled' then
     answers[i] = 3
-  elseif there[i] then
+  elseif there[i] or seen[id] then
     answers[i] = 2
   elseif unknown then
     answers[i] = 4
   else
-    answers[i] = 1
+    answers[i], seen[id] = 1, true
     local priority, due = tonumber(ARGV[at + 1]), ARGV[at + 2]
-    if due == '' then
+    local ms = string.sub(due, 1, 1) == '+' and now + tonumber(string.sub(due, 2)) or tonumber(due)
+    if due == '' or ms <= now then
       local list = lists[priority] or {}
       list[#list + 1] = id
       lists[priority] = list
       new_ready = new_ready + 1
     else
-      local ms = string.sub(due, 1, 1) == '+' and now + tonumber(string.sub(due, 2)) or tonumber(due)
       local score = ms * 10 + 9 - priority
       later[#later + 1] = int(score)
       later[#later + 1] = id

@@ -3,7 +3,7 @@
 --       kept dead watched wake meta few alone ready:*
 -- ARGV: now or '', channel, incarnation, then five of each release (lib/settle.lua)
 -- Returns 1 when the incarnation is gone.
-local channel, incarnation = ARGV[2], ARGV[3]
+local incarnation = ARGV[3]
 -- A condemned incarnation belongs to whoever recovers it.
 if not redis.call('HGET', steps, incarnation) then
   return 1

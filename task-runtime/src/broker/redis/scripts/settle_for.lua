@@ -3,12 +3,13 @@
 -- KEYS: jobs state running workers asked marks parked parked_tasks scheduled finished done kept
 --       dead watched wake meta few alone ready:*
 -- ARGV: now or '', channel, incarnation, then five of each move (lib/settle.lua)
-local channel, incarnation = ARGV[2], ARGV[3]
+local incarnation = ARGV[3]
 if tonumber(redis.call('ZSCORE', workers, incarnation) or -1) ~= 0 then
   return 0
 end
 wake_up(settle(moves_on_loan(4)))
 if redis.call('EXISTS', running) == 0 then
   redis.call('ZREM', workers, incarnation)
+  redis.call('HDEL', meta, 'board:' .. incarnation)
 end
 return 1

@@ -2,7 +2,6 @@
 -- KEYS: jobs state asked finished done kept dead watched parked parked_tasks marks meta
 -- ARGV: now or '', channel, retention (finished, age ms, dead, dead age ms), unknown grace ms
 -- Returns how many parked jobs are dead now; at most 100.
-local channel = ARGV[2]
 local retention = {tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])}
 local seen_before = now - tonumber(ARGV[7])
 trim(retention, 100)

@@ -7,7 +7,7 @@
 --       to take, those, then five of each move (lib/settle.lua)
 -- Returns {'lost'}, {'step', last, running ids}, or {'done', claims (id, envelope, state or false,
 --       token), more, asked ids, ms to the next due job or -1, parked tasks, paused, alone}.
-local channel, incarnation = ARGV[2], ARGV[3]
+local incarnation = ARGV[3]
 local step, lease, want = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local few_room, empty, order = tonumber(ARGV[7]), ARGV[8] == '1', ARGV[9]
 local retention = {tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[13])}
@@ -63,7 +63,6 @@ local function claim_from(list, most)
 end
 
 local function take_parked(task)
-  redis.call('HSET', parked_tasks, task, int(now))
   local room = math.min(want - #ids, CHUNK)
   if room <= 0 then
     return
@@ -81,6 +80,13 @@ local function take_parked(task)
   end
   if #members < room then
     redis.call('HDEL', parked_tasks, task)
+  end
+end
+
+-- A worker that knows a task keeps its parked jobs from being buried, room or no room.
+for i = 15, 14 + takes do
+  if redis.call('HEXISTS', parked_tasks, ARGV[i]) == 1 then
+    redis.call('HSET', parked_tasks, ARGV[i], int(now))
   end
 end
 

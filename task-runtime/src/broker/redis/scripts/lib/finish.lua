@@ -2,7 +2,9 @@
 -- ones or until its time, everything else of the job goes, and who watches is told.
 -- Retention is {finished, age ms, dead, dead age ms}; without it everything is kept and nothing
 -- trimmed, for only workers know what is to be kept.
--- Needs KEYS: jobs state asked finished done kept dead watched meta; `channel` names the endings.
+-- Endings are told on the channel in ARGV[2].
+-- Needs KEYS: jobs state asked finished done kept dead watched meta.
+local channel = ARGV[2]
 local FLOOR_MS, MAX_KEPT = 60000, 100000
 
 local function forget(index, ids)

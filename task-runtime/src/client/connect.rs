@@ -1,0 +1,48 @@
+//! A client of a server.
+
+use std::sync::Arc;
+
+use super::Client;
+use crate::broker::redis::RedisBroker;
+use crate::broker::{Clock, Inspect as _};
+use crate::error::Error;
+use crate::job::Namespace;
+
+/// The namespace of a client that is not given one.
+const DEFAULT_NAMESPACE: &str = "task";
+
+impl Client {
+    /// A client of the Redis or Valkey server at `url`, in the namespace `task`: one of
+    /// `redis://[user:password@]host[:port][/database]` and `unix:///path`.
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), task_runtime::Error> {
+    /// let client = task_runtime::Client::connect("redis://127.0.0.1/").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::InvalidOption`] when the URL is not understood; [`Error::Unavailable`] when the
+    /// server does not answer within 2 s: whoever runs it can act.
+    ///
+    /// # Cancel safety
+    /// Nothing is left behind when the future is dropped.
+    pub async fn connect(url: &str) -> Result<Self, Error> {
+        Self::connect_in(url, Namespace::new(DEFAULT_NAMESPACE)?).await
+    }
+
+    /// As [`Client::connect`], in a namespace of your own, which keeps the jobs of one application
+    /// apart from those of another on the same server.
+    ///
+    /// # Errors
+    /// Those of [`Client::connect`].
+    ///
+    /// # Cancel safety
+    /// Nothing is left behind when the future is dropped.
+    pub async fn connect_in(url: &str, namespace: Namespace) -> Result<Self, Error> {
+        let broker = RedisBroker::new(url, namespace, Clock::default())?;
+        broker.queues().await?;
+        Ok(Self::from_broker(Arc::new(broker)))
+    }
+}
