@@ -43,6 +43,7 @@ impl Incarnation {
         Self(Uuid::now_v7().simple().to_string())
     }
 
+    #[cfg(feature = "redis")]
     pub(crate) fn from_stored(text: String) -> Self {
         Self(text)
     }

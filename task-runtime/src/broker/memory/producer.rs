@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use super::queue::{Mark, Queue};
-use crate::broker::{Cancelled, Due, Enqueued, MAX_ENQUEUE, MAX_ENQUEUE_BYTES, NewJob, Status, Watched};
-use crate::error::{Error, over};
-use crate::job::{EndRecord, JobId, MAX_PRIORITY};
+use crate::broker::bounds::check_enqueue;
+use crate::broker::{Cancelled, Due, Enqueued, NewJob, Status, Watched};
+use crate::error::Error;
+use crate::job::{EndRecord, JobId};
 
 /// Added to the time since the first send, for the two clocks that measure it.
 const SLACK_MS: i64 = 1_000;
@@ -22,7 +23,7 @@ impl Queue {
         again: Option<Duration>,
         now: i64,
     ) -> Result<Vec<Enqueued>, Error> {
-        check(jobs)?;
+        check_enqueue(jobs)?;
         self.used = true;
         let mut ready = 0;
         let mut earliest = false;
@@ -139,20 +140,4 @@ fn due_ms(due: Due, now: i64) -> Option<i64> {
         Due::At(at) => at,
     };
     (at > now).then_some(at)
-}
-
-fn check(jobs: &[NewJob]) -> Result<(), Error> {
-    if jobs.len() > MAX_ENQUEUE {
-        let actual = format!("{} jobs", jobs.len());
-        return Err(over("one enqueue", actual, MAX_ENQUEUE, "send them in several calls"));
-    }
-    let bytes: usize = jobs.iter().map(|job| job.envelope.len()).sum();
-    if jobs.len() > 1 && bytes > MAX_ENQUEUE_BYTES {
-        let actual = format!("{bytes} bytes");
-        return Err(over("one enqueue", actual, MAX_ENQUEUE_BYTES, "send them in several calls"));
-    }
-    match jobs.iter().map(|job| job.priority).find(|priority| *priority > MAX_PRIORITY) {
-        Some(priority) => Err(over("priority", priority, MAX_PRIORITY, "give 0 to 9")),
-        None => Ok(()),
-    }
 }

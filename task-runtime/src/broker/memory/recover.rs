@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::queue::{Again, Queue};
+use crate::broker::bounds::check_recovered;
 use crate::broker::{Claim, Condemned, Incarnation, Lease, MAX_RECOVER, Recovered};
-use crate::error::{Error, over};
+use crate::error::Error;
 use crate::job::JobId;
 
 /// The lease of one that is condemned.
@@ -50,10 +51,7 @@ impl Queue {
         recovered: &[Recovered],
         now: i64,
     ) -> Result<(), Error> {
-        if recovered.len() > MAX_RECOVER {
-            let actual = format!("{} jobs", recovered.len());
-            return Err(over("one recovery", actual, MAX_RECOVER, "settle them in several calls"));
-        }
+        check_recovered(recovered)?;
         if self.workers.get(incarnation) != Some(&CONDEMNED) {
             return Ok(());
         }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::producer::ms;
 use super::queue::{Again, Queue};
-use crate::broker::{Claim, Heartbeat, Incarnation, MAX_RECOVER, MAX_TURN, MAX_WORKERS, Turn, TurnAnswer, TurnDone};
+use crate::broker::bounds::check_turn;
+use crate::broker::{Claim, Heartbeat, Incarnation, MAX_RECOVER, MAX_WORKERS, Turn, TurnAnswer, TurnDone};
 use crate::error::{Error, over};
 use crate::job::{JobId, Settlement};
 
@@ -31,7 +32,7 @@ impl Queue {
 
     /// The steps are numbered as in the rules: their order is what keeps a late turn harmless.
     pub(super) fn turn(&mut self, turn: &Turn, now: i64) -> Result<TurnAnswer, Error> {
-        check(turn)?;
+        check_turn(turn)?;
         let me = &turn.incarnation;
         let Some(last) = self.steps.get(me).copied() else {
             return Ok(TurnAnswer::LeaseLost);
@@ -154,17 +155,4 @@ impl Queue {
         let running = self.running.get(incarnation).into_iter().flatten();
         running.filter(|id| self.asked.contains(*id)).cloned().collect()
     }
-}
-
-fn check(turn: &Turn) -> Result<(), Error> {
-    let (settlements, want) = (turn.settlements.len(), turn.want);
-    if settlements > MAX_TURN {
-        let actual = format!("{settlements} settlements");
-        return Err(over("one turn", actual, MAX_TURN, "settle the rest in the next turn"));
-    }
-    if want > MAX_TURN {
-        let actual = format!("{want} wanted jobs");
-        return Err(over("one turn", actual, MAX_TURN, "claim the rest in the next turn"));
-    }
-    Ok(())
 }
