@@ -117,7 +117,7 @@ impl<'a> Writer<'a> {
         quote! {
             #conditions
             #descriptions
-            #[allow(non_snake_case, clippy::pedantic)]
+            #[allow(non_snake_case, clippy::all, clippy::pedantic)]
             #[derive(#runtime::serde::Serialize, #runtime::serde::Deserialize #(, #derives)*)]
             #[serde(crate = #serde)]
             #visibility struct #job {
@@ -143,8 +143,7 @@ impl<'a> Writer<'a> {
         quote! {
             #conditions
             #deprecated
-            #[allow(dead_code, non_snake_case)]
-            #[allow(clippy::too_many_arguments, clippy::new_without_default, clippy::pedantic)]
+            #[allow(dead_code, non_snake_case, clippy::all, clippy::pedantic)]
             impl #job {
                 #[doc = #new_doc]
                 #[must_use = "a job does nothing until it is enqueued"]

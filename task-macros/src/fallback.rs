@@ -44,7 +44,7 @@ pub(crate) fn expand(args: &Args, function: &Function) -> TokenStream {
 
         #conditions
         #[doc(hidden)]
-        #[allow(dead_code, clippy::too_many_arguments, clippy::new_without_default)]
+        #[allow(dead_code)]
         impl #job {
             #visibility fn new(#(#arguments),*) -> Self {
                 Self {}

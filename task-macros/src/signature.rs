@@ -6,7 +6,7 @@
 use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
-use syn::{Attribute, GenericParam, ReturnType, Safety, Signature, Visibility, token};
+use syn::{Abi, Attribute, GenericParam, ReturnType, Safety, Signature, Token, Visibility, token};
 
 use crate::errors::Errors;
 use crate::parameter::{self, Parameter};
@@ -108,16 +108,11 @@ fn parse_function(input: ParseStream) -> syn::Result<Function> {
 /// Whether `fn` comes, after whatever may stand before it.
 fn is_function(input: ParseStream) -> bool {
     let ahead = input.fork();
-    while let Ok(token) = ahead.parse::<TokenTree>() {
-        match token.to_string().as_str() {
-            "fn" => return true,
-            "const" | "async" | "unsafe" | "extern" => {}
-            // The ABI.
-            text if text.starts_with(['"', 'r']) => {}
-            _ => return false,
-        }
-    }
-    false
+    ahead.parse::<Option<Token![const]>>().is_ok()
+        && ahead.parse::<Option<Token![async]>>().is_ok()
+        && ahead.parse::<Option<Token![unsafe]>>().is_ok()
+        && ahead.parse::<Option<Abi>>().is_ok()
+        && ahead.peek(Token![fn])
 }
 
 /// The item with nothing changed but that our own marks on its parameters are gone, and the docs, which rustc refuses

@@ -1,0 +1,6 @@
+use task_runtime::task;
+
+#[task(blocking)]
+async fn ping() {}
+
+fn main() {}

@@ -1,0 +1,10 @@
+use task_runtime::task;
+
+struct Refusal;
+
+#[task]
+async fn pay() -> Result<(), Refusal> {
+    Err(Refusal)
+}
+
+fn main() {}
