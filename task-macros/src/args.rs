@@ -4,15 +4,14 @@ use std::collections::HashSet;
 use std::ops::RangeInclusive;
 
 use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
-use quote::ToTokens;
 use syn::ext::IdentExt;
-use syn::parse::{ParseStream, Parser};
-use syn::{Lit, LitInt, LitStr, Path, Token, bracketed, token};
+use syn::parse::ParseStream;
+use syn::{LitInt, LitStr, Path};
 
 use crate::backoff::Backoff;
 use crate::durations::{DAY, Millis, duration};
 use crate::errors::{Errors, nearest};
-use crate::names;
+use crate::values::{aliases, derives, job_type, parse_all, queue_name, runtime_path, task_name};
 
 const LONGEST_TIMEOUT: Millis = 30 * DAY;
 const LONGEST_RESULT_TTL: Millis = 30 * DAY;
@@ -33,7 +32,7 @@ const OPTIONS: [(&str, &str); 12] = [
     ("derive", "derive(Clone, Debug)"),
 ];
 /// `crate` stands apart: few need it, and it would be an odd thing to suggest.
-const CRATE: (&str, &str) = ("crate", "crate = my::path");
+pub(crate) const CRATE: (&str, &str) = ("crate", "crate = my::path");
 
 /// What other job systems call our options.
 const FOREIGN: [(&str, &str); 9] = [
@@ -234,7 +233,7 @@ impl Setting {
     }
 }
 
-fn example(option: &str) -> &'static str {
+pub(crate) fn example(option: &str) -> &'static str {
     let known = OPTIONS.iter().chain([&CRATE]);
     known.filter(|(name, _)| *name == option).map(|(_, example)| *example).next().unwrap_or_default()
 }
@@ -259,102 +258,6 @@ fn split_at_commas(tokens: TokenStream, errors: &mut Errors) -> Vec<TokenStream>
         parts.push(part);
     }
     parts
-}
-
-/// Runs a parser and insists that it reads everything.
-fn parse_all<T>(tokens: &TokenStream, parser: impl FnOnce(ParseStream) -> syn::Result<T>) -> syn::Result<T> {
-    let parser = |input: ParseStream| {
-        let value = parser(input)?;
-        if input.is_empty() { Ok(value) } else { Err(input.error("expected `,`")) }
-    };
-    parser.parse2(tokens.clone())
-}
-
-fn string(input: ParseStream) -> syn::Result<LitStr> {
-    if input.peek(LitStr) {
-        return input.parse();
-    }
-    if input.peek(syn::Ident) {
-        let word: Ident = input.parse()?;
-        let message = format!("expected a string; put quotes around it: `\"{word}\"`");
-        return Err(syn::Error::new_spanned(word, message));
-    }
-    Err(input.error("expected a string in quotes"))
-}
-
-fn task_name(input: ParseStream) -> syn::Result<LitStr> {
-    checked(string(input)?, names::check_task_name)
-}
-
-fn queue_name(input: ParseStream) -> syn::Result<LitStr> {
-    checked(string(input)?, names::check_queue_name)
-}
-
-fn checked(name: LitStr, check: fn(&str) -> Result<(), String>) -> syn::Result<LitStr> {
-    match check(&name.value()) {
-        Ok(()) => Ok(name),
-        Err(message) => Err(syn::Error::new_spanned(name, message)),
-    }
-}
-
-fn aliases(input: ParseStream, errors: &mut Errors) -> syn::Result<Vec<LitStr>> {
-    if !input.peek(token::Bracket) {
-        let message = format!("expected a list: `{}`", example("aliases"));
-        return Err(input.error(message));
-    }
-    let content;
-    bracketed!(content in input);
-    let names = content.parse_terminated(string, Token![,])?;
-    let mut aliases: Vec<LitStr> = Vec::new();
-    for name in names {
-        let Some(name) = errors.collect(checked(name, names::check_task_name)) else {
-            continue;
-        };
-        if aliases.iter().any(|alias| alias.value() == name.value()) {
-            let message = format!("the alias `{}` is given twice", name.value());
-            errors.at(name, message);
-        } else {
-            aliases.push(name);
-        }
-    }
-    Ok(aliases)
-}
-
-fn job_type(input: ParseStream) -> syn::Result<Ident> {
-    if input.peek(syn::Ident) && !input.peek2(Token![::]) {
-        return input.parse();
-    }
-    let message = format!("expected a type name: `{}`", example("job"));
-    Err(input.error(message))
-}
-
-fn runtime_path(input: ParseStream) -> syn::Result<Path> {
-    if input.peek(Lit) {
-        let message = format!("expected a path without quotes: `{}`", CRATE.1);
-        return Err(input.error(message));
-    }
-    input.call(Path::parse_mod_style)
-}
-
-/// The serde derives are always there; the others are the user's.
-fn derives(input: ParseStream, errors: &mut Errors) -> syn::Result<Vec<Path>> {
-    let paths = input.parse_terminated(Path::parse_mod_style, Token![,])?;
-    let mut derives: Vec<Path> = Vec::new();
-    for path in paths {
-        let last = path.segments.last().map(|segment| segment.ident.to_string());
-        if matches!(last.as_deref(), Some("Serialize" | "Deserialize")) {
-            errors.at(path, "every job type derives `Serialize` and `Deserialize`; remove it");
-        } else if derives.iter().any(|derive| same_path(derive, &path)) {
-            errors.at(path, "this derive is given twice");
-        } else {
-            derives.push(path);
-        }
-    }
-    Ok(derives)
-}
-
-fn same_path(one: &Path, other: &Path) -> bool {
-    one.to_token_stream().to_string() == other.to_token_stream().to_string()
 }
 
 #[cfg(test)]

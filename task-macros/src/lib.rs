@@ -101,3 +101,4 @@ fn write(options: TokenStream, item: TokenStream) -> TokenStream {
 
 #[cfg(test)]
 mod tests;
+mod values;
