@@ -172,7 +172,7 @@ fn a_program_is_read_line_by_line_and_ends_by_signal() {
 }
 
 #[test]
-#[should_panic(expected = "before it ended; it printed:\nonly this")]
+#[should_panic(expected = "before it ended; it printed:\n  only this")]
 fn a_line_that_never_comes_shows_what_came() {
     Program::new("/bin/sh").args(["-c", "echo only this"]).start().wait_for_line("something else", BOUND);
 }

@@ -111,7 +111,9 @@ impl Running {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() || state.ended == STREAMS {
                 let end = if left.is_zero() { format!("within {bound:?}") } else { "before it ended".into() };
-                panic!("{} did not print {text:?} {end}; it printed:\n{}", self.name, state.lines.join("\n"));
+                // Indented, so that the lines of a test program are not taken for lines of this one.
+                let printed: String = state.lines.iter().map(|line| format!("\n  {line}")).collect();
+                panic!("{} did not print {text:?} {end}; it printed:{printed}", self.name);
             }
             state = self.output.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
