@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use task_runtime::broker::{
-    Broker, Clock, Condemned, Due, Enqueued, Incarnation, Inspect, Lease, NewJob, Retention, Status, Turn, TurnAnswer,
-    TurnDone,
+    Broker, Clock, Condemned, Due, Enqueued, Incarnation, Lease, NewJob, Retention, Status, Turn, TurnAnswer, TurnDone,
 };
 use task_runtime::job::{EndRecord, JobId, QueueName, Settlement};
 
@@ -17,18 +16,14 @@ pub(crate) const LEASE: Duration = Duration::from_secs(30);
 /// The priorities from the highest on.
 pub(crate) const DOWNWARDS: [u8; 10] = [9, 8, 7, 6, 5, 4, 3, 2, 1, 0];
 
-/// What is tested.
-pub(crate) trait Subject: Broker + Inspect {}
-impl<T: Broker + Inspect> Subject for T {}
-
 /// Where a broker without jobs comes from, with a given clock.
 pub(crate) trait Fixture {
-    async fn broker(clock: Clock) -> Arc<dyn Subject>;
+    async fn broker(clock: Clock) -> Arc<dyn Broker>;
 }
 
 /// A broker, a queue of its own, and the clock that both go by.
 pub(crate) struct Bench {
-    pub(crate) broker: Arc<dyn Subject>,
+    pub(crate) broker: Arc<dyn Broker>,
     pub(crate) clock: Clock,
     pub(crate) queue: QueueName,
 }

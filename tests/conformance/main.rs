@@ -12,10 +12,10 @@ mod waking;
 
 use std::sync::Arc;
 
-use task_runtime::broker::Clock;
 use task_runtime::broker::memory::MemoryBroker;
+use task_runtime::broker::{Broker, Clock};
 
-use fixture::{Bench, Fixture, Subject};
+use fixture::{Bench, Fixture};
 use servers::{Redis, Valkey};
 
 /// A rule that is missing here is reported as dead code.
@@ -136,7 +136,7 @@ macro_rules! stamp {
 struct Memory;
 
 impl Fixture for Memory {
-    async fn broker(clock: Clock) -> Arc<dyn Subject> {
+    async fn broker(clock: Clock) -> Arc<dyn Broker> {
         Arc::new(MemoryBroker::new(clock))
     }
 }

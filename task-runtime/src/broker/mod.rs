@@ -13,6 +13,7 @@ pub use verbs::*;
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::Error;
@@ -26,7 +27,11 @@ pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 
 ///
 /// # Cancel safety
 /// Dropping an answer does not take the request back: it may still be carried out.
-pub trait Broker: Send + Sync + 'static {
+pub trait Broker: Inspect {
+    /// The same jobs over connections of its own, for a runtime of its own: what keeps a lease
+    /// alive must not wait behind what the jobs do.
+    fn apart(&self) -> Arc<dyn Broker>;
+
     /// New jobs, to ready or scheduled. `again` is the time since the first send of the same
     /// jobs, when this is not the first. At most [`MAX_ENQUEUE`] jobs with distinct ids.
     fn enqueue<'a>(

@@ -40,10 +40,10 @@ const MAX_ENDINGS: usize = 1024;
 ///
 /// let broker = MemoryBroker::new(Clock::default());
 /// ```
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct MemoryBroker {
     clock: Clock,
-    queues: Mutex<BTreeMap<QueueName, Arc<Cell>>>,
+    queues: Arc<Mutex<BTreeMap<QueueName, Arc<Cell>>>>,
 }
 
 /// One queue with those who wait for something to happen in it.
@@ -65,7 +65,7 @@ impl MemoryBroker {
     /// A broker without jobs, whose time is that of `clock`.
     #[must_use]
     pub fn new(clock: Clock) -> Self {
-        Self { clock, queues: Mutex::default() }
+        Self { clock, queues: Arc::default() }
     }
 
     fn cell(&self, queue: &QueueName) -> Arc<Cell> {
@@ -102,6 +102,10 @@ fn now<'a, T: Send + 'a>(answer: Result<T, Error>) -> Answer<'a, T> {
 }
 
 impl Broker for MemoryBroker {
+    fn apart(&self) -> Arc<dyn Broker> {
+        Arc::new(self.clone())
+    }
+
     fn enqueue<'a>(
         &'a self,
         queue: &'a QueueName,

@@ -39,15 +39,18 @@ impl RedisBroker {
     /// # Errors
     /// [`Error::InvalidOption`] when `url` is none that is understood.
     pub fn new(url: &str, namespace: Namespace, clock: Clock) -> Result<Self, Error> {
-        let target = Target::parse(url)?;
-        Ok(Self {
+        Ok(Self::on(Target::parse(url)?, namespace, clock))
+    }
+
+    fn on(target: Target, namespace: Namespace, clock: Clock) -> Self {
+        Self {
             namespace,
             clock,
             remembered: Mutex::default(),
             commands: Connection::new(target.clone(), RESPONSE_LIMIT),
             blocking: Connection::new(target.clone(), super::MAX_WAKE_WAIT + BLOCK_MARGIN),
             target,
-        })
+        }
     }
 
     fn remembered(&self) -> MutexGuard<'_, HashSet<QueueName>> {

@@ -1,5 +1,6 @@
 //! The verbs as calls of their scripts.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -19,6 +20,10 @@ use crate::job::{JobId, QueueName, Settlement};
 const WORKER_ROUNDS: usize = 8;
 
 impl Broker for RedisBroker {
+    fn apart(&self) -> Arc<dyn Broker> {
+        Arc::new(Self::on(self.target.clone(), self.namespace.clone(), self.clock.clone()))
+    }
+
     fn enqueue<'a>(
         &'a self,
         queue: &'a QueueName,

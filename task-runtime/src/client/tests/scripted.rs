@@ -116,7 +116,20 @@ fn unused<'a, T: Send + 'a>() -> Answer<'a, T> {
     Box::pin(async { Err(Error::Rejected { reason: "not part of this test".into() }) })
 }
 
+impl Inspect for Scripted {
+    fn queues(&self) -> Answer<'_, Vec<QueueName>> {
+        unused()
+    }
+    fn counts<'a>(&'a self, _: &'a QueueName) -> Answer<'a, Counts> {
+        unused()
+    }
+}
+
 impl Broker for Scripted {
+    fn apart(&self) -> Arc<dyn Broker> {
+        unreachable!("a client has no heartbeat")
+    }
+
     fn enqueue<'a>(
         &'a self,
         _: &'a QueueName,
