@@ -69,6 +69,12 @@ pub enum Error {
     /// can act; jobs that are there still run and end.
     #[error("the server has no memory left for new jobs; let workers drain the queues, or raise `maxmemory`")]
     QueueFull,
+    /// A worker cannot start. Whoever wrote the program can act; every fault is named.
+    #[error("the worker cannot start:{}", list(faults))]
+    WorkerSetup {
+        /// What is wrong, each with the place in the source where it has one.
+        faults: Vec<String>,
+    },
     /// A bulk enqueue stopped in the middle.
     #[error("{enqueued} of {total} jobs were enqueued, then: {source}")]
     Partial {
@@ -91,6 +97,10 @@ impl Error {
             _ => false,
         }
     }
+}
+
+fn list(faults: &[String]) -> String {
+    faults.iter().map(|fault| format!("\n  - {fault}")).collect()
 }
 
 /// A limit was passed: `actual` and `limit` with their unit.

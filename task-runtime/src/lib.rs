@@ -8,6 +8,8 @@ pub mod error;
 pub mod handler;
 pub mod job;
 pub mod task;
+#[cfg(feature = "worker")]
+pub mod worker;
 
 #[doc(hidden)]
 #[path = "private.rs"]
@@ -20,11 +22,15 @@ pub use job::{Backoff, JobId, QueueName};
 pub use task::{BoxError, Task, TaskReturn};
 pub use task_macros::task;
 pub use tokio_util::sync::CancellationToken;
+#[cfg(feature = "worker")]
+pub use worker::{Worker, WorkerBuilder, WorkerHandle};
 
 /// What most programs name: `use task_runtime::prelude::*;`.
 pub mod prelude {
     pub use crate::client::{Client, JobHandle, set_default_client};
     pub use crate::handler::{Context, Data, Failure, FromContext};
     pub use crate::task;
+    #[cfg(feature = "worker")]
+    pub use crate::worker::Worker;
     pub use tokio_util::sync::CancellationToken;
 }

@@ -2,10 +2,13 @@
 
 mod context;
 mod data;
+mod panic;
 mod registry;
 mod run;
 
 pub use context::{Context, FromContext};
 pub use data::{Data, DataMap, Requirement};
+#[cfg(feature = "worker")]
+pub(crate) use panic::{catch_in, note_places};
 pub use registry::{Argument, Registry, RegistryFault, Requires, Site, TaskDef};
 pub use run::{Arguments, Failure, RunFuture, blocking, inject, requires, returned, run};

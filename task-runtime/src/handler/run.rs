@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::future::Future;
-use std::panic::resume_unwind;
 use std::pin::Pin;
 
 use serde_json::value::RawValue;
@@ -12,6 +11,7 @@ use crate::task::{Task, TaskReturn, error_chain};
 
 use super::context::{Context, FromContext};
 use super::data::Requirement;
+use super::panic::catch;
 
 /// The encoded arguments of a job.
 pub type Arguments = Vec<u8>;
@@ -104,18 +104,14 @@ pub fn requires<T: FromContext>() -> Option<Requirement> {
     T::requirement()
 }
 
-/// Runs a synchronous body on the blocking pool; its panic is raised here.
+/// Runs a synchronous body on the blocking pool; its panic is a failure.
 ///
 /// # Errors
 /// What the body returned.
 pub async fn blocking<T: Send + 'static>(
     body: impl FnOnce() -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
-    match tokio::task::spawn_blocking(body).await {
-        Ok(result) => result,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => resume_unwind(panic),
-            Err(_) => Err(Failure::new("the runtime shut down before the blocking task began")),
-        },
-    }
+    tokio::task::spawn_blocking(|| catch(body))
+        .await
+        .unwrap_or_else(|_| Err(Failure::new("the runtime shut down before the blocking task began")))
 }

@@ -1,0 +1,208 @@
+//! From a claim to its settlement: one attempt of one job.
+
+use std::future::pending;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tracing::{Instrument as _, info_span};
+
+use crate::broker::Claim;
+use crate::handler::{Arguments, Context, DataMap, Registry, TaskDef, catch_in};
+use crate::job::{
+    Attempt, Backoff, DEFAULT_MAX_ATTEMPTS, DEFAULT_PRIORITY, DEFAULT_RESULT_TTL, Envelope, EnvelopeError, Header,
+    JobId, MAX_PRIORITY, Outcome, QueueName, Settlement, State, TaskName, settle,
+};
+
+use super::board::OnLoan;
+use super::inbox::Inbox;
+use super::permits::{Permit, Reserved};
+use super::stop::{Stop, Why};
+
+/// How long a task that was asked to stop may go on before it is dropped.
+const CANCEL_GRACE: Duration = Duration::from_secs(10);
+
+/// Runs the jobs of one queue.
+pub(super) struct Executor {
+    pub(super) registry: Arc<Registry>,
+    pub(super) data: Arc<DataMap>,
+    pub(super) queue: QueueName,
+    pub(super) inbox: Arc<Inbox>,
+    /// Number of the last claim.
+    pub(super) last: u64,
+}
+
+impl Executor {
+    /// Begins an attempt. How it ends is told to the inbox; the permit goes back then.
+    pub(super) fn begin(&mut self, claim: Claim, reserved: &mut Reserved) -> (JobId, OnLoan) {
+        self.last += 1;
+        let number = self.last;
+        let (stop, id) = (Stop::default(), claim.id.clone());
+        let state = State::decode(claim.state.as_deref());
+        let permit = reserved.take(state.crashes > 0);
+        let opened = open(&self.registry, &claim.envelope);
+        let header =
+            opened.as_ref().map_or_else(|refused| refused.header.as_deref(), |(_, envelope)| Some(&envelope.header));
+        let attempt = terms(header, opened.as_ref().ok().map(|(task, _)| *task), state);
+        let priority = attempt.priority;
+        let ending = Ending { id: id.clone(), number, inbox: Arc::clone(&self.inbox), permit };
+        let attempt = match opened {
+            Ok((task, envelope)) => Some(self.spawn(task, envelope, claim.token, attempt, &stop, ending)),
+            Err(refused) => {
+                ending.settle(&refused.task, refused.outcome, &attempt);
+                None
+            }
+        };
+        (id, OnLoan { number, priority, stop, attempt })
+    }
+
+    fn spawn(
+        &self,
+        task: &'static TaskDef,
+        envelope: Envelope,
+        token: u64,
+        mut attempt: Attempt,
+        stop: &Stop,
+        ending: Ending,
+    ) -> tokio::task::AbortHandle {
+        let number = attempt.state.attempts + 1;
+        let span = info_span!("job", task = task.name, id = %ending.id, attempt = number);
+        let ctx = Context::new(
+            ending.id.clone(),
+            task.name,
+            self.queue.clone(),
+            number,
+            token,
+            stop.token().clone(),
+            Arc::clone(&self.data),
+        );
+        let timeout = envelope.header.options.timeout(&task.options);
+        let stop = stop.clone();
+        let run = async move {
+            let start = Instant::now();
+            let outcome = run(task, ctx, envelope.args, timeout, &stop).await;
+            attempt.duration = start.elapsed();
+            ending.settle(task.name, outcome, &attempt);
+        };
+        tokio::spawn(run.instrument(span)).abort_handle()
+    }
+}
+
+/// A job that no task here can run.
+struct Refused {
+    outcome: Outcome,
+    /// What its header says, for the log.
+    task: String,
+    header: Option<Box<Header>>,
+}
+
+/// Finds the task of a job.
+fn open(registry: &Registry, envelope: &[u8]) -> Result<(&'static TaskDef, Envelope), Refused> {
+    let (header, park_as, reason) = match Envelope::decode(envelope) {
+        Ok(envelope) => match registry.get(&envelope.header.task) {
+            Some(task) => return Ok((task, envelope)),
+            None => {
+                let name = envelope.header.task.clone();
+                let reason = format!("no worker that came by knows a task named `{}`", name.escape_debug());
+                (Box::new(envelope.header), name, reason)
+            }
+        },
+        Err(EnvelopeError::Newer { header }) => {
+            // No task has a name with a space, so only a worker that knows the version takes it.
+            let park_as = format!("v{} {}", header.v, header.task);
+            let reason = EnvelopeError::Newer { header: header.clone() }.to_string();
+            (header, park_as, reason)
+        }
+        Err(broken) => {
+            return Err(Refused { outcome: Outcome::Undecodable(broken.to_string()), task: "?".into(), header: None });
+        }
+    };
+    let task = header.task.clone();
+    let outcome = match TaskName::new(&task) {
+        Ok(_) => Outcome::Unknown { park_as, reason },
+        Err(error) => Outcome::Undecodable(error.to_string()),
+    };
+    Err(Refused { outcome, task, header: Some(header) })
+}
+
+/// What counts for this attempt: what the job says, else the task, else the defaults.
+fn terms(header: Option<&Header>, task: Option<&TaskDef>, state: State) -> Attempt {
+    let priority = header.and_then(|header| header.priority).unwrap_or(DEFAULT_PRIORITY).min(MAX_PRIORITY);
+    let known = header.zip(task).map(|(header, task)| (&header.options, &task.options));
+    Attempt {
+        state,
+        priority,
+        max_attempts: known.map_or(DEFAULT_MAX_ATTEMPTS, |(job, task)| job.max_attempts(task)),
+        backoff: known.map_or(Backoff::DEFAULT, |(job, task)| job.backoff(task).clone()),
+        result_ttl: known.map_or(DEFAULT_RESULT_TTL, |(job, task)| job.result_ttl(task)),
+        duration: Duration::ZERO,
+    }
+}
+
+/// Runs the task within its time limit, and until it is stopped.
+async fn run(task: &'static TaskDef, ctx: Context, args: Arguments, timeout: Duration, stop: &Stop) -> Outcome {
+    let result = tokio::select! {
+        biased;
+        result = catch_in(task.run(ctx, args)) => result,
+        () = tokio::time::sleep(timeout) => {
+            // A body on the blocking pool goes on until it looks at its token.
+            stop.token().cancel();
+            return Outcome::Failed(format!("timed out after {timeout:?}"));
+        }
+        () = overdue(stop) => return Outcome::Cancelled,
+    };
+    match (result, stop.why()) {
+        (Ok(value), _) => Outcome::Completed(value),
+        (Err(_), Some(Why::Asked)) => Outcome::Cancelled,
+        (Err(_), Some(Why::WorkerStops)) => Outcome::Stopped,
+        (Err(failure), None) if failure.undecodable => Outcome::Undecodable(failure.message),
+        (Err(failure), None) => Outcome::Failed(failure.message),
+    }
+}
+
+/// Returns when a cancel was asked and the task has not ended for too long since.
+async fn overdue(stop: &Stop) {
+    stop.token().cancelled().await;
+    match stop.why() {
+        Some(Why::Asked) => tokio::time::sleep(CANCEL_GRACE).await,
+        // Whoever stops the worker also decides when its jobs are dropped.
+        _ => pending().await,
+    }
+}
+
+/// What is needed to tell how a claim ended.
+struct Ending {
+    id: JobId,
+    number: u64,
+    inbox: Arc<Inbox>,
+    permit: Permit,
+}
+
+impl Ending {
+    fn settle(self, task: &str, outcome: Outcome, attempt: &Attempt) {
+        let error = match &outcome {
+            Outcome::Failed(error) | Outcome::Undecodable(error) | Outcome::Unknown { reason: error, .. } => {
+                Some(error.clone())
+            }
+            Outcome::Completed(_) | Outcome::Cancelled | Outcome::Stopped => None,
+        };
+        let settlement = settle(outcome, attempt, fastrand::f64());
+        report(task, &self.id, &settlement, error.as_deref().unwrap_or_default(), attempt);
+        self.inbox.tell(|news| news.ended.push((self.id, self.number, settlement)));
+        // Only now, so that the turn which claims the next job also settles this one.
+        drop(self.permit);
+    }
+}
+
+/// One line for each attempt, at the level at which someone should look.
+fn report(task: &str, id: &JobId, settlement: &Settlement, error: &str, attempt: &Attempt) {
+    let (number, of, ran) = (attempt.state.attempts + 1, attempt.max_attempts, attempt.duration);
+    match settlement {
+        Settlement::Finish { .. } => tracing::debug!(task, %id, ?ran, "ended"),
+        Settlement::Retry { delay, .. } => {
+            tracing::warn!(task, %id, error, ?ran, again_in = ?delay, "attempt {number} of {of} failed");
+        }
+        Settlement::Dead { .. } => tracing::error!(task, %id, error, ?ran, "dead after attempt {number} of {of}"),
+        Settlement::Release { .. } => tracing::info!(task, %id, ?ran, "given back, the worker stops"),
+        Settlement::Park { .. } => tracing::warn!(task, %id, reason = error, "parked for a worker that knows its task"),
+    }
+}

@@ -1,0 +1,251 @@
+//! One queue of one worker: the loop that takes turns with the broker.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::broker::{Broker, Incarnation, MAX_RECOVER, MAX_WAKE_WAIT, Retention};
+use crate::error::Error;
+use crate::job::{JobId, QueueName};
+
+use super::board::Board;
+use super::executor::Executor;
+use super::heartbeat::Beat;
+use super::inbox::Inbox;
+use super::pause::Pause;
+use super::permits::{Permits, Reserved};
+use super::shutdown::{Stage, WorkerHandle};
+use super::wake::Wake;
+
+/// Longest time that giving back takes when a worker stops.
+const LEAVE_LIMIT: Duration = Duration::from_secs(5);
+/// Longest time between two turns while jobs run.
+const LOOK_WHILE_BUSY: Duration = Duration::from_secs(1);
+
+/// What all lanes of a worker have in common.
+pub(super) struct Shared {
+    pub(super) broker: Arc<dyn Broker>,
+    pub(super) permits: Arc<Permits>,
+    pub(super) handle: WorkerHandle,
+    pub(super) lease: Duration,
+    pub(super) retention: Retention,
+    /// Whether the worker stops when there is nothing left to do.
+    pub(super) burst: bool,
+}
+
+/// One queue of one worker. One turn is under way at a time.
+pub(super) struct Lane {
+    pub(super) shared: Arc<Shared>,
+    pub(super) queue: QueueName,
+    /// Its place among the queues of the worker.
+    pub(super) at: usize,
+    pub(super) inbox: Arc<Inbox>,
+    pub(super) executor: Executor,
+    /// Keeps the lease of the incarnation alive.
+    pub(super) beat: Beat,
+    pub(super) stages: watch::Receiver<Stage>,
+    pub(super) incarnation: Incarnation,
+    /// Whether the broker has registered the incarnation.
+    pub(super) registered: bool,
+    /// Number of the last turn that is known to be carried out.
+    pub(super) step: u64,
+    pub(super) board: Board,
+    /// Jobs on loan of which nothing is known here yet.
+    pub(super) to_adopt: Vec<JobId>,
+    /// What a turn whose answer never came may have claimed stays reserved.
+    pub(super) reserved: Reserved,
+    /// Whether a turn was sent of which it is not known whether it was carried out.
+    pub(super) in_doubt: bool,
+    /// Tasks with parked jobs that are known here.
+    pub(super) take: Vec<String>,
+    /// Whether the last turn left jobs that could be claimed.
+    pub(super) hungry: bool,
+    /// Whether a turn is due whatever else there is.
+    pub(super) must_turn: bool,
+    /// When the next turn is due although nothing happened.
+    pub(super) turn_by: Instant,
+    /// Since when a job waits for a worker that runs nothing else, and until when this one goes on.
+    pub(super) alone_until: Option<Instant>,
+    /// In a burst: how much had moved in the worker when the last look found nothing here.
+    pub(super) looked_at: Option<u64>,
+    pub(super) pause: Pause,
+    pub(super) wake: Wake,
+}
+
+impl Lane {
+    /// A lane that has yet to begin.
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        queue: QueueName,
+        at: usize,
+        inbox: Arc<Inbox>,
+        executor: Executor,
+        beat: Beat,
+    ) -> Self {
+        Self {
+            wake: Wake::new(Arc::clone(&shared.broker), queue.clone()),
+            stages: shared.handle.stages(),
+            reserved: shared.permits.none(at),
+            shared,
+            queue,
+            at,
+            inbox,
+            executor,
+            beat,
+            incarnation: Incarnation::random(),
+            registered: false,
+            step: 0,
+            board: Board::default(),
+            to_adopt: Vec::new(),
+            in_doubt: false,
+            take: Vec::new(),
+            hungry: true,
+            must_turn: true,
+            turn_by: Instant::now(),
+            alone_until: None,
+            looked_at: None,
+            pause: Pause::default(),
+        }
+    }
+
+    /// Takes turns until the worker stops, then gives back what is left.
+    ///
+    /// # Errors
+    /// When that cannot be given back in time; it is recovered when the lease ends.
+    pub(super) async fn run(mut self) -> Result<(), Error> {
+        loop {
+            self.read_inbox();
+            let stage = *self.stages.borrow_and_update();
+            match stage {
+                Stage::Running => {}
+                Stage::Draining if self.board.is_empty() => break,
+                Stage::Draining => {}
+                Stage::Cancelling => self.board.stop_all(),
+                Stage::Leaving => break,
+            }
+            if self.pause.is_over() && self.wants_turn(stage) {
+                self.turn(stage).await;
+            } else {
+                self.wait(stage).await;
+            }
+        }
+        let limit = LEAVE_LIMIT;
+        timeout(limit, self.leave()).await.unwrap_or_else(|_| {
+            let reason = format!("queue `{}` could not be left within {limit:?}", self.queue);
+            Err(Error::Unavailable { reason })
+        })
+    }
+
+    /// Takes in what attempts and the heartbeat told.
+    fn read_inbox(&mut self) {
+        let news = self.inbox.take();
+        for (id, number, settlement) in news.ended {
+            self.board.end(id, number, settlement);
+        }
+        news.asked.iter().for_each(|id| self.board.ask(id));
+        self.must_turn |= news.behind;
+        if news.lost.is_some_and(|lost| lost == self.incarnation) {
+            self.begin_anew();
+        }
+        if self.alone_until.is_some_and(|until| until <= Instant::now()) {
+            self.shared.permits.ask_exclusive(self.at);
+        }
+    }
+
+    fn wants_turn(&self, stage: Stage) -> bool {
+        let may_claim = stage == Stage::Running && self.wants_jobs() && self.shared.permits.has_room(self.at);
+        // In a burst, whatever moved in another queue may have left a job here.
+        let look = self.shared.burst && self.board.is_empty() && self.looked_at != Some(self.shared.permits.moves());
+        let due = !self.registered || self.must_turn || self.turn_by <= Instant::now();
+        due || self.board.has_unsent() || may_claim || look
+    }
+
+    /// Whether there is something to claim, as far as is known.
+    pub(super) fn wants_jobs(&self) -> bool {
+        self.hungry || !self.take.is_empty() || self.alone_until.is_some_and(|until| until <= Instant::now())
+    }
+
+    /// Waits until there may be a reason for a turn.
+    async fn wait(&mut self, stage: Stage) {
+        let paused_until = self.pause.until();
+        let due = self.alone_until.map_or(self.turn_by, |until| until.min(self.turn_by));
+        let until = paused_until.unwrap_or(due);
+        // Only a worker that could take a job waits for one, and not while the broker is away.
+        let listens = stage == Stage::Running
+            && paused_until.is_none()
+            && (self.wake.is_waiting() || (!self.wants_jobs() && self.shared.permits.has_room(self.at)));
+        let woken = tokio::select! {
+            () = self.inbox.rung() => false,
+            _ = self.stages.changed() => false,
+            woken = self.wake.next(), if listens => woken,
+            () = sleep_until(until) => false,
+        };
+        if woken {
+            // Whoever took a token makes a turn, also when all permits are gone by now.
+            self.must_turn = true;
+            self.set_hungry(true);
+        }
+    }
+
+    pub(super) fn set_hungry(&mut self, hungry: bool) {
+        self.hungry = hungry;
+        self.shared.permits.set_hungry(self.at, hungry);
+    }
+
+    /// Stops all that runs: another worker may run it by now. What it would tell is void.
+    pub(super) fn begin_anew(&mut self) {
+        tracing::warn!(
+            queue = %self.queue, incarnation = %self.incarnation, jobs = self.board.len(),
+            "the lease was lost: its jobs are stopped here, and run again elsewhere"
+        );
+        self.beat.stop();
+        self.board = Board::default();
+        self.to_adopt.clear();
+        self.reserved.clear();
+        self.in_doubt = false;
+        self.incarnation = Incarnation::random();
+        self.registered = false;
+        self.step = 0;
+        self.set_hungry(true);
+    }
+
+    /// Tells what has ended, gives back what has not, and ends the incarnation.
+    async fn leave(&mut self) -> Result<(), Error> {
+        self.reserved.clear();
+        while self.registered && self.board.has_unsent() {
+            self.pause.over().await;
+            self.turn(Stage::Leaving).await;
+        }
+        let mut left = self.board.give_up();
+        if !left.is_empty() {
+            tracing::info!(queue = %self.queue, jobs = left.len(), "given back, the worker stops");
+        }
+        while self.registered {
+            let some = &left[..left.len().min(MAX_RECOVER)];
+            match self.shared.broker.leave(&self.queue, &self.incarnation, some).await {
+                Ok(true) => break,
+                Ok(false) => {
+                    left.drain(..some.len());
+                    if left.is_empty() {
+                        left = self.unknown().await;
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(queue = %self.queue, %error, "not given back yet");
+                    self.pause.after_failure();
+                    self.pause.over().await;
+                }
+            }
+        }
+        self.beat.stop();
+        Ok(())
+    }
+}
+
+/// When a queue is looked at again in any case: one that waits for work seldom, one whose jobs run
+/// often enough that a cancel reaches them soon.
+pub(super) fn next_look(runs_jobs: bool) -> Instant {
+    Instant::now() + if runs_jobs { LOOK_WHILE_BUSY } else { MAX_WAKE_WAIT }
+}

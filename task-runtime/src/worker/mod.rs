@@ -1,0 +1,180 @@
+//! Runs jobs: claims them from the broker, calls their tasks, tells how they ended.
+
+mod board;
+mod builder;
+mod executor;
+mod heartbeat;
+mod inbox;
+mod lane;
+mod pause;
+mod permits;
+mod recovery;
+mod shutdown;
+mod stop;
+mod turn;
+mod wake;
+
+pub use builder::{
+    DEFAULT_CONCURRENCY, DEFAULT_GRACE, DEFAULT_LEASE, DEFAULT_UNKNOWN_GRACE, MAX_CONCURRENCY, MAX_QUEUES,
+    WorkerBuilder,
+};
+pub use shutdown::WorkerHandle;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use crate::broker::Retention;
+use crate::client::Client;
+use crate::error::Error;
+use crate::handler::{DataMap, Registry, note_places};
+use crate::job::QueueName;
+
+use executor::Executor;
+use heartbeat::Heartbeats;
+use inbox::Inbox;
+use lane::{Lane, Shared};
+use permits::{Permits, Sharing};
+use recovery::Recovery;
+
+/// Claims jobs of some queues and runs them, several at a time.
+///
+/// What it promises: a job that it claims ends, or goes back to the queue. If the process
+/// vanishes, another worker frees the jobs when the lease has ended, within 45 s at the default
+/// lease; that may run a job again.
+pub struct Worker {
+    client: Client,
+    registry: Arc<Registry>,
+    data: Arc<DataMap>,
+    queues: Vec<(QueueName, u32)>,
+    sharing: Sharing,
+    concurrency: usize,
+    grace: Duration,
+    lease: Duration,
+    retention: Retention,
+    unknown_grace: Duration,
+    burst: bool,
+    handle: WorkerHandle,
+}
+
+impl Worker {
+    /// A worker of the jobs of `client`, to be described.
+    pub fn builder(client: Client) -> WorkerBuilder {
+        WorkerBuilder::new(client)
+    }
+
+    /// The means to stop it from elsewhere in the program.
+    #[must_use]
+    pub fn handle(&self) -> WorkerHandle {
+        self.handle.clone()
+    }
+
+    /// Runs until SIGTERM or SIGINT (Ctrl-C), or until its [handle](Self::handle) stops it.
+    ///
+    /// The first signal has it claim nothing more and finish what runs within the grace; what has
+    /// not finished is then cancelled, and given back without counting an attempt. The second
+    /// signal gives back at once. From the first call on, these signals no longer end the process
+    /// by themselves.
+    ///
+    /// # Errors
+    /// [`Error::Rejected`] when the system gives no thread for heartbeats;
+    /// [`Error::Unavailable`] when jobs could not be given back at the end: they run again after
+    /// the lease. No outage of the broker ends it before.
+    ///
+    /// # Cancel safety
+    /// When the future is dropped, what runs is dropped too, and runs again after the lease.
+    ///
+    /// # Panics
+    /// Outside a Tokio runtime with timers and I/O.
+    pub async fn run(self) -> Result<(), Error> {
+        let handle = self.handle();
+        self.run_beside(async move { handle.obey_signals().await }).await
+    }
+
+    /// Runs until `stop` completes, or its [handle](Self::handle) stops it; signals are left alone.
+    ///
+    /// # Errors
+    /// As for [`run`](Self::run).
+    ///
+    /// # Cancel safety
+    /// As for [`run`](Self::run).
+    ///
+    /// # Panics
+    /// Outside a Tokio runtime with timers and I/O.
+    pub async fn run_until(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {
+        let handle = self.handle();
+        let stopping = async move {
+            stop.await;
+            handle.stop();
+            std::future::pending().await
+        };
+        self.run_beside(stopping).await
+    }
+
+    async fn run_beside(self, stopping: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {
+        note_places();
+        let broker = self.client.broker();
+        let beats = Heartbeats::start(broker.apart(), self.lease)?;
+        let lanes = self.queues.iter().map(|(_, weight)| (Inbox::new(), *weight)).collect::<Vec<_>>();
+        let shared = Arc::new(Shared {
+            broker: Arc::clone(broker),
+            permits: Permits::new(self.concurrency, self.sharing, self.burst, lanes.clone()),
+            handle: self.handle.clone(),
+            lease: self.lease,
+            retention: self.retention,
+            burst: self.burst,
+        });
+        let mut running = JoinSet::new();
+        // What goes on beside the lanes ends with them.
+        let mut beside = JoinSet::new();
+        for (at, ((queue, _), (inbox, _))) in self.queues.iter().zip(lanes).enumerate() {
+            let executor = Executor {
+                registry: Arc::clone(&self.registry),
+                data: Arc::clone(&self.data),
+                queue: queue.clone(),
+                inbox: Arc::clone(&inbox),
+                last: 0,
+            };
+            let beat = beats.lane(queue.clone(), Arc::clone(&inbox));
+            running.spawn(Lane::new(Arc::clone(&shared), queue.clone(), at, inbox, executor, beat).run());
+            let recovery = Recovery {
+                shared: Arc::clone(&shared),
+                queue: queue.clone(),
+                own: beats.own(),
+                unknown_grace: self.unknown_grace,
+            };
+            beside.spawn(recovery.run());
+        }
+        let (handle, grace) = (self.handle.clone(), self.grace);
+        beside.spawn(async move { handle.count_down(grace).await });
+        beside.spawn(stopping);
+        let moving = beats.movement();
+        beside.spawn(moving);
+        self.report_start();
+        let mut result = Ok(());
+        while let Some(ended) = running.join_next().await {
+            let ended = ended.unwrap_or_else(|error| {
+                let reason = format!("the loop of a queue ended: {error}");
+                Err(Error::Rejected { reason })
+            });
+            if ended.is_err() {
+                // One queue that could not be served must not leave a worker that looks alive.
+                self.handle.stop();
+                result = result.and(ended);
+            }
+        }
+        tracing::info!("worker stopped");
+        result
+    }
+
+    fn report_start(&self) {
+        let strict = self.sharing == Sharing::Strict;
+        let name =
+            |(queue, weight): &(QueueName, u32)| if strict { queue.to_string() } else { format!("{queue}:{weight}") };
+        let queues = self.queues.iter().map(name).collect::<Vec<_>>().join(" ");
+        let tasks = self.registry.tasks().count();
+        tracing::info!(queues, concurrency = self.concurrency, tasks, lease = ?self.lease, "worker started");
+    }
+}

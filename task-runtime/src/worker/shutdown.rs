@@ -1,0 +1,140 @@
+//! The stages in which a worker stops, and what moves it from one to the next.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+/// How long jobs have to react after their cancellation at the end of the grace.
+const LAST_CHANCE: Duration = Duration::from_secs(1);
+
+/// How far a worker has stopped; it never goes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Stage {
+    /// It claims and runs jobs.
+    Running,
+    /// It claims nothing, and what runs may finish.
+    Draining,
+    /// The grace is over: what runs is asked to stop.
+    Cancelling,
+    /// What runs is dropped and given back.
+    Leaving,
+}
+
+/// Stops a worker from elsewhere in the program. Cheap to clone.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// # use task_runtime::{Client, Worker};
+/// let worker = Worker::builder(Client::in_memory()).build()?;
+/// let handle = worker.handle();
+/// let running = tokio::spawn(worker.run());
+/// handle.stop();
+/// running.await??;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct WorkerHandle(Arc<watch::Sender<Stage>>);
+
+impl WorkerHandle {
+    pub(super) fn new() -> Self {
+        Self(Arc::new(watch::Sender::new(Stage::Running)))
+    }
+
+    /// Has the worker claim nothing more, finish what runs within its grace, and give back the
+    /// rest. The same as the first SIGTERM.
+    pub fn stop(&self) {
+        self.advance(Stage::Draining);
+    }
+
+    /// Has the worker drop what runs and give it back at once, without counting an attempt. The
+    /// same as the second SIGTERM.
+    pub fn stop_now(&self) {
+        self.advance(Stage::Leaving);
+    }
+
+    fn advance(&self, to: Stage) {
+        self.0.send_if_modified(|stage| {
+            let later = to > *stage;
+            if later {
+                *stage = to;
+            }
+            later
+        });
+    }
+
+    pub(super) fn stages(&self) -> watch::Receiver<Stage> {
+        self.0.subscribe()
+    }
+
+    /// Goes through the stages once the first stop was asked: draining for `grace`, then a last
+    /// chance.
+    pub(super) async fn count_down(&self, grace: Duration) {
+        let mut stages = self.stages();
+        // An error would say that the sender is gone, and it is in `self`.
+        let _ = stages.wait_for(|stage| *stage >= Stage::Draining).await;
+        tokio::time::sleep(grace).await;
+        self.advance(Stage::Cancelling);
+        tokio::time::sleep(LAST_CHANCE).await;
+        self.advance(Stage::Leaving);
+        std::future::pending().await
+    }
+
+    /// Has each SIGTERM or SIGINT (Ctrl-C) move the worker on: the first one to stop, the second
+    /// one to stop now.
+    pub(super) async fn obey_signals(&self) {
+        let mut signals = match Signals::listen() {
+            Ok(signals) => signals,
+            Err(error) => {
+                tracing::warn!(%error, "signals cannot be listened to; the worker stops without giving jobs back");
+                return std::future::pending().await;
+            }
+        };
+        let name = signals.next().await;
+        tracing::info!(signal = name, "stopping: no new jobs, what runs may finish; once more to give it back at once");
+        self.stop();
+        let name = signals.next().await;
+        tracing::info!(signal = name, "stopping now: what runs is given back");
+        self.stop_now();
+        std::future::pending().await
+    }
+}
+
+#[cfg(unix)]
+struct Signals {
+    term: tokio::signal::unix::Signal,
+    int: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { term: signal(SignalKind::terminate())?, int: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.term.recv() => "SIGTERM",
+            _ = self.int.recv() => "SIGINT",
+        }
+    }
+}
+
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self)
+    }
+
+    async fn next(&mut self) -> &'static str {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        "Ctrl-C"
+    }
+}

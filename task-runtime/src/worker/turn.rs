@@ -1,0 +1,204 @@
+//! One turn of a lane: what it tells and asks, and what it makes of the answer.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::broker::{Claim, MAX_TURN, Turn, TurnAnswer, TurnDone};
+use crate::error::Error;
+use crate::job::{DEFAULT_PRIORITY, Header, JobId, MAX_PRIORITY};
+
+use super::lane::{Lane, next_look};
+use super::shutdown::Stage;
+
+/// One turn in so many looks at the priorities in another order, so that none starves.
+const OTHER_ORDER: u64 = 8;
+/// How long a worker that has other jobs leaves a job alone that must run alone, in seconds; drawn
+/// anew each time, so that not every worker stops claiming.
+const PATIENCE: std::ops::RangeInclusive<u64> = 10..=30;
+
+impl Lane {
+    /// Makes the next turn, and everything that must come before it.
+    pub(super) async fn turn(&mut self, stage: Stage) {
+        match self.exchange(stage).await {
+            Ok(()) => {
+                if self.pause.success() {
+                    tracing::info!(queue = %self.queue, "the broker answers again");
+                }
+            }
+            Err(error) => {
+                if self.pause.after_failure().is_power_of_two() {
+                    tracing::warn!(queue = %self.queue, %error, "no answer from the broker, trying again");
+                }
+                // The other queues of this worker may be on another server.
+                self.shared.permits.set_hungry(self.at, false);
+            }
+        }
+    }
+
+    async fn exchange(&mut self, stage: Stage) -> Result<(), Error> {
+        self.begin().await?;
+        self.adopt().await?;
+        let moves = self.shared.permits.moves();
+        let turn = self.next_turn(stage);
+        self.must_turn = false;
+        match self.shared.broker.turn(&self.queue, &turn).await {
+            Ok(TurnAnswer::Done(done)) => {
+                self.done(&turn, done);
+                self.stop_when_drained(moves);
+            }
+            Ok(TurnAnswer::OutOfStep { last, running }) => {
+                tracing::debug!(queue = %self.queue, step = turn.step, last, "out of step");
+                self.board.put_back(turn.settlements);
+                self.set_step(last);
+                self.to_adopt = self.board.reconcile(running);
+                // What this turn was to tell is still to be told.
+                self.must_turn = true;
+            }
+            Ok(TurnAnswer::LeaseLost) => self.begin_anew(),
+            Err(error) => {
+                self.board.put_back(turn.settlements);
+                self.in_doubt |= error.outcome_unknown();
+                if !self.in_doubt {
+                    self.reserved.clear();
+                }
+                self.must_turn = true;
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Registers the incarnation, unless it is.
+    async fn begin(&mut self) -> Result<(), Error> {
+        if !self.registered {
+            self.shared.broker.begin(&self.queue, &self.incarnation, self.shared.lease).await?;
+            self.registered = true;
+            self.beat.start(self.incarnation.clone());
+        }
+        Ok(())
+    }
+
+    /// Takes over the jobs on loan of which nothing is known here: the answer that lent them was
+    /// lost.
+    async fn adopt(&mut self) -> Result<(), Error> {
+        while !self.to_adopt.is_empty() {
+            let some = &self.to_adopt[..self.to_adopt.len().min(MAX_TURN)];
+            let claims = self.shared.broker.adopt(&self.queue, &self.incarnation, some).await?;
+            let count = some.len();
+            self.to_adopt.drain(..count);
+            claims.into_iter().for_each(|claim| self.claimed(claim));
+        }
+        Ok(())
+    }
+
+    fn next_turn(&mut self, stage: Stage) -> Turn {
+        let permits = &self.shared.permits;
+        if stage == Stage::Running {
+            permits.reserve(self.at, &mut self.reserved, MAX_TURN);
+        } else if !self.in_doubt {
+            self.reserved.clear();
+        }
+        let want = if stage == Stage::Running { self.reserved.count() } else { 0 };
+        Turn {
+            settlements: self.board.take_unsent(),
+            want,
+            few_room: permits.few_room(),
+            empty: want > 0 && permits.is_exclusive(self.at, &self.reserved),
+            ..self.empty_turn()
+        }
+    }
+
+    /// The next turn, when it neither tells nor asks for anything.
+    fn empty_turn(&self) -> Turn {
+        Turn {
+            incarnation: self.incarnation.clone(),
+            step: self.step + 1,
+            lease: self.shared.lease,
+            settlements: Vec::new(),
+            want: 0,
+            few_room: 0,
+            empty: false,
+            order: order(self.step),
+            take: self.take.clone(),
+            retention: self.shared.retention,
+        }
+    }
+
+    fn done(&mut self, turn: &Turn, done: TurnDone) {
+        self.set_step(turn.step);
+        self.board.told(&turn.settlements);
+        let claimed = done.claims.len();
+        done.claims.into_iter().for_each(|claim| self.claimed(claim));
+        self.reserved.clear();
+        self.in_doubt = false;
+        done.asked.iter().for_each(|id| self.board.ask(id));
+        self.take = match done.paused {
+            true => Vec::new(),
+            false => done.parked.into_iter().filter(|task| self.executor.registry.get(task).is_some()).collect(),
+        };
+        let look = next_look(!self.board.is_empty());
+        self.turn_by = done.next_due.map_or(look, |due| look.min(Instant::now() + due + Duration::from_millis(1)));
+        self.set_hungry(done.more);
+        if turn.empty && claimed == 0 {
+            self.shared.permits.end_exclusive(self.at);
+        }
+        self.alone_until = match self.alone_until {
+            _ if turn.empty || !done.alone => None,
+            None if self.shared.permits.is_idle() && !done.more => Some(Instant::now()),
+            None => Some(Instant::now() + Duration::from_secs(fastrand::u64(PATIENCE))),
+            until => until,
+        };
+    }
+
+    /// Runs a claim, or gives it back at once when the worker stops meanwhile.
+    fn claimed(&mut self, claim: Claim) {
+        if *self.stages.borrow() == Stage::Running {
+            let (id, job) = self.executor.begin(claim, &mut self.reserved);
+            self.board.add(id, job);
+        } else {
+            self.board.refuse(claim.id, priority(&claim.envelope));
+        }
+    }
+
+    fn set_step(&mut self, step: u64) {
+        self.step = step;
+        self.beat.set_step(step);
+    }
+
+    /// In a burst, stops the worker when no queue has anything left to do.
+    fn stop_when_drained(&mut self, moves: u64) {
+        if self.shared.burst && self.board.is_empty() && !self.wants_jobs() {
+            self.looked_at = Some(moves);
+            if self.shared.permits.found_nothing(self.at, moves) {
+                self.shared.handle.stop();
+            }
+        }
+    }
+
+    /// What is on loan to this incarnation beyond what is known here, with the priorities.
+    pub(super) async fn unknown(&mut self) -> Vec<(JobId, u8)> {
+        // No turn has this number, so that the answer is what runs, and nothing changes.
+        let never = Turn { step: 0, ..self.empty_turn() };
+        let Ok(TurnAnswer::OutOfStep { running, .. }) = self.shared.broker.turn(&self.queue, &never).await else {
+            return Vec::new();
+        };
+        let claims = self.shared.broker.adopt(&self.queue, &self.incarnation, &running).await.unwrap_or_default();
+        claims.into_iter().map(|claim| (claim.id, priority(&claim.envelope))).collect()
+    }
+}
+
+/// The priority to which a job goes back.
+fn priority(envelope: &[u8]) -> u8 {
+    let priority = Header::decode(envelope).ok().and_then(|header| header.priority);
+    priority.unwrap_or(DEFAULT_PRIORITY).min(MAX_PRIORITY)
+}
+
+/// The priorities in the order in which the turn after `step` looks at them.
+fn order(step: u64) -> [u8; 10] {
+    let first = if step % OTHER_ORDER == OTHER_ORDER - 1 { fastrand::u8(0..=MAX_PRIORITY) } else { MAX_PRIORITY };
+    let rest = (0..=MAX_PRIORITY).rev().filter(|priority| *priority != first);
+    let mut order = [first; 10];
+    order[1..].iter_mut().zip(rest).for_each(|(place, priority)| *place = priority);
+    order
+}

@@ -1,0 +1,53 @@
+//! The wait for a wake token, which goes on while its lane does something else.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::broker::{Broker, MAX_WAKE_WAIT};
+use crate::job::QueueName;
+
+/// Pause after a wait that failed; the turn that comes in any case finds out what is wrong.
+const AFTER_FAILURE: Duration = Duration::from_secs(1);
+
+/// At most one wait for a token at a time.
+pub(super) struct Wake {
+    broker: Arc<dyn Broker>,
+    queue: QueueName,
+    waiting: Option<Pin<Box<dyn Future<Output = bool> + Send>>>,
+}
+
+impl Wake {
+    pub(super) fn new(broker: Arc<dyn Broker>, queue: QueueName) -> Self {
+        Self { broker, queue, waiting: None }
+    }
+
+    /// Whether a wait is under way, and so may have taken a token already.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.waiting.is_some()
+    }
+
+    /// Goes on with the wait that is under way, else begins one; answers whether a token came.
+    ///
+    /// # Cancel safety
+    /// The wait is kept for the next call.
+    pub(super) async fn next(&mut self) -> bool {
+        let waiting = self.waiting.get_or_insert_with(|| {
+            let (broker, queue) = (Arc::clone(&self.broker), self.queue.clone());
+            Box::pin(async move {
+                match broker.wake(&queue, MAX_WAKE_WAIT).await {
+                    Ok(woken) => woken,
+                    Err(error) => {
+                        tracing::debug!(%queue, %error, "the wait for a wake token failed");
+                        tokio::time::sleep(AFTER_FAILURE).await;
+                        false
+                    }
+                }
+            })
+        });
+        let woken = waiting.await;
+        self.waiting = None;
+        woken
+    }
+}

@@ -1,0 +1,64 @@
+//! What a worker does with real jobs: one function per promise, stamped for each broker.
+
+mod fixture;
+
+mod ending;
+mod injecting;
+mod queues;
+mod stopping;
+
+use fixture::{Bench, memory, redis, valkey};
+
+/// A promise that is missing here is reported as dead code.
+macro_rules! stamp {
+    ($($file:ident { $($promise:ident)* })*) => {
+        mod on_memory {
+            $($(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $promise() { super::$file::$promise(super::Bench::new(super::memory().await)).await; })*)*
+        }
+        mod on_redis {
+            $($(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $promise() { super::$file::$promise(super::Bench::new(super::redis().await)).await; })*)*
+        }
+        mod on_valkey {
+            $($(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $promise() { super::$file::$promise(super::Bench::new(super::valkey().await)).await; })*)*
+        }
+    };
+}
+
+stamp! {
+    ending {
+        a_job_runs_and_its_value_comes_back_typed
+        a_failure_is_tried_again_and_then_dead_with_its_reason
+        a_panic_is_a_failure_with_its_message_and_place
+        a_panic_on_the_blocking_pool_is_a_failure_with_its_place
+        an_attempt_over_its_time_is_dropped
+        a_wrong_argument_is_dead_at_once_and_names_the_task
+        an_unknown_task_is_parked_with_the_reason
+        a_newer_envelope_is_parked_under_its_version
+        a_broken_envelope_is_dead_with_the_reason
+        a_former_name_still_finds_its_task
+        a_delayed_job_runs_when_it_is_due
+        a_running_job_that_is_cancelled_sees_its_token
+        a_running_job_that_ignores_its_cancel_may_finish
+        a_thousand_jobs_run_once_each
+    }
+    injecting {
+        state_and_context_reach_the_task
+        a_worker_without_the_state_does_not_start
+    }
+    queues {
+        a_queue_of_higher_order_goes_first
+        weights_share_the_permits
+        no_more_jobs_run_at_a_time_than_there_are_permits
+        a_paused_queue_waits_and_resumes
+        a_burst_ends_when_nothing_is_left
+        a_burst_sees_jobs_that_its_last_job_enqueued
+    }
+    stopping {
+        a_stopping_worker_finishes_what_runs
+        what_outlasts_the_grace_is_cancelled_and_given_back
+        stop_now_gives_back_at_once_without_an_attempt
+    }
+}
