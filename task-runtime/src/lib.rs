@@ -1,6 +1,8 @@
 //! Typed background jobs for Rust services, held by Redis, Valkey or the process itself.
 
 pub mod broker;
+#[cfg(feature = "cli")]
+mod cli;
 pub mod client;
 #[cfg(feature = "redis")]
 mod connection;
@@ -15,6 +17,8 @@ pub mod worker;
 #[path = "private.rs"]
 pub mod __private;
 
+#[cfg(feature = "cli")]
+pub use cli::App;
 pub use client::{Client, Enqueue, JobError, JobHandle, JobStatus, default_client, set_default_client};
 pub use error::Error;
 pub use handler::{Context, Data, Failure, FromContext};

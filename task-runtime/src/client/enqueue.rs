@@ -8,8 +8,10 @@ use crate::broker::{Due, Enqueued, NewJob};
 use crate::error::Error;
 use crate::job::{
     Backoff, DEFAULT_PRIORITY, Envelope, Header, JobId, JobOptions, MAX_ATTEMPTS, MAX_BACKOFF, MAX_CRASHES, MAX_DELAY,
-    MAX_PRIORITY, MAX_RESULT_TTL, MAX_TIMEOUT, QueueName, TaskName,
+    MAX_PRIORITY, MAX_RESULT_TTL, MAX_TIMEOUT, QueueName, TaskName, TaskOptions,
 };
+#[cfg(feature = "cli")]
+use crate::task::check_encoded;
 use crate::task::{Task, encode_args};
 
 use super::{Client, JobHandle, default_client};
@@ -49,7 +51,7 @@ const MILLISECOND: Duration = Duration::from_millis(1);
 /// ```
 #[must_use = "nothing happens until `enqueue` or `enqueue_on` is called and awaited"]
 #[derive(Debug)]
-pub struct Enqueue<T: Task> {
+pub struct Enqueue<T> {
     job: T,
     queue: Option<QueueName>,
     options: JobOptions,
@@ -57,11 +59,12 @@ pub struct Enqueue<T: Task> {
     max_crashes: Option<u32>,
     due: Due,
     id: Option<JobId>,
+    traceparent: Option<String>,
     /// The first mistake of the call.
     fault: Option<Error>,
 }
 
-impl<T: Task> Enqueue<T> {
+impl<T> Enqueue<T> {
     /// An enqueue of `job` that overrides nothing.
     pub fn new(job: T) -> Self {
         Self {
@@ -72,6 +75,7 @@ impl<T: Task> Enqueue<T> {
             max_crashes: None,
             due: Due::Now,
             id: None,
+            traceparent: None,
             fault: None,
         }
     }
@@ -145,6 +149,51 @@ impl<T: Task> Enqueue<T> {
         self
     }
 
+    /// The W3C `traceparent` of the caller's span, for the worker to go on with; a task reads it from
+    /// [`Context::traceparent`](crate::Context::traceparent).
+    ///
+    /// Source: W3C Trace Context, <https://www.w3.org/TR/trace-context/#traceparent-header>.
+    pub fn traceparent(mut self, traceparent: impl Into<String>) -> Self {
+        let traceparent = traceparent.into();
+        self.traceparent = self.checked(checked_traceparent(traceparent));
+        self
+    }
+
+    /// Keeps the first mistake for later.
+    fn checked<V>(&mut self, value: Result<V, Error>) -> Option<V> {
+        match value {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.fault.get_or_insert(error);
+                None
+            }
+        }
+    }
+
+    /// What is stored of a job of the task `name`, whose arguments are `args`.
+    fn store(self, name: &str, task: &TaskOptions, args: Vec<u8>) -> Result<(QueueName, NewJob), Error> {
+        if let Some(fault) = self.fault {
+            return Err(fault);
+        }
+        TaskName::new(name)?;
+        let queue = self.queue.map_or_else(|| QueueName::new(task.queue), Ok)?;
+        let priority = self.priority.or(task.priority).unwrap_or(DEFAULT_PRIORITY);
+        within("priority", priority, 0..=MAX_PRIORITY)?;
+        let id = self.id.unwrap_or_else(JobId::random);
+        let header = Header {
+            created_ms: id.created_ms().is_none().then(now_ms),
+            priority: (priority != DEFAULT_PRIORITY).then_some(priority),
+            max_crashes: self.max_crashes.or(task.max_crashes),
+            options: self.options,
+            traceparent: self.traceparent,
+            ..Header::new(name)
+        };
+        let envelope = Envelope { header, args }.encode();
+        Ok((queue, NewJob { id, priority, due: self.due, envelope }))
+    }
+}
+
+impl<T: Task> Enqueue<T> {
     /// Enqueues the job on the client given to [`set_default_client`](super::set_default_client).
     ///
     /// # Errors
@@ -177,50 +226,47 @@ impl<T: Task> Enqueue<T> {
     /// Outside a Tokio runtime with timers.
     pub async fn enqueue_on(self, client: &Client) -> Result<JobHandle<T::Output>, Error> {
         let (queue, job) = self.prepare()?;
-        let id = job.id.clone();
-        match client.coalescer().enqueue(&queue, job).await? {
-            Enqueued::Unknown => Err(forgotten()),
-            became => Ok(JobHandle::new(client.clone(), queue, id, became == Enqueued::New)),
-        }
+        send(client, queue, job).await
     }
 
     /// Checks and encodes everything; what comes after this fails only at the broker.
     pub(super) fn prepare(self) -> Result<(QueueName, NewJob), Error> {
-        if let Some(fault) = self.fault {
-            return Err(fault);
-        }
-        let task = T::OPTIONS;
-        TaskName::new(T::NAME)?;
-        let queue = self.queue.map_or_else(|| QueueName::new(task.queue), Ok)?;
-        let priority = self.priority.or(task.priority).unwrap_or(DEFAULT_PRIORITY);
-        within("priority", priority, 0..=MAX_PRIORITY)?;
-        let id = self.id.unwrap_or_else(JobId::random);
-        let header = Header {
-            created_ms: id.created_ms().is_none().then(now_ms),
-            priority: (priority != DEFAULT_PRIORITY).then_some(priority),
-            max_crashes: self.max_crashes.or(task.max_crashes),
-            options: self.options,
-            ..Header::new(T::NAME)
-        };
-        let envelope = Envelope { header, args: encode_args(&self.job)? }.encode();
-        Ok((queue, NewJob { id, priority, due: self.due, envelope }))
+        let args = encode_args(&self.job)?;
+        self.store(T::NAME, &T::OPTIONS, args)
     }
+}
 
-    /// Keeps the first mistake for later.
-    fn checked<V>(&mut self, value: Result<V, Error>) -> Option<V> {
-        match value {
-            Ok(value) => Some(value),
-            Err(error) => {
-                self.fault.get_or_insert(error);
-                None
-            }
-        }
+/// A job whose type is not known to the compiler: a task of the registry, and encoded arguments.
+#[cfg(feature = "cli")]
+pub(crate) struct Encoded {
+    pub(crate) task: &'static str,
+    pub(crate) options: &'static TaskOptions,
+    pub(crate) args: Vec<u8>,
+}
+
+#[cfg(feature = "cli")]
+impl Enqueue<Encoded> {
+    /// Enqueues the job as [`Enqueue::enqueue_on`] does; its value comes back as JSON.
+    pub(crate) async fn send_on(self, client: &Client) -> Result<JobHandle<Box<serde_json::value::RawValue>>, Error> {
+        let Encoded { task, options, ref args } = self.job;
+        check_encoded(task, args)?;
+        let args = args.clone();
+        let (queue, job) = self.store(task, options, args)?;
+        send(client, queue, job).await
     }
 }
 
 impl<T: Task> From<T> for Enqueue<T> {
     fn from(job: T) -> Self {
         Self::new(job)
+    }
+}
+
+async fn send<V>(client: &Client, queue: QueueName, job: NewJob) -> Result<JobHandle<V>, Error> {
+    let id = job.id.clone();
+    match client.coalescer().enqueue(&queue, job).await? {
+        Enqueued::Unknown => Err(forgotten()),
+        became => Ok(JobHandle::new(client.clone(), queue, id, became == Enqueued::New)),
     }
 }
 
@@ -251,6 +297,19 @@ fn checked_backoff(backoff: Backoff) -> Result<Backoff, Error> {
     };
     within("backoff", longest, Duration::ZERO..=MAX_BACKOFF)?;
     Ok(backoff)
+}
+
+/// The form of every version: two digits, 32, 16 and two, all hexadecimal, with hyphens between.
+fn checked_traceparent(text: String) -> Result<String, Error> {
+    let parts: Vec<_> = text.split('-').collect();
+    let hexadecimal = |part: &&str| part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let lengths: Vec<_> = parts.iter().map(|part| part.len()).collect();
+    if lengths == [2, 32, 16, 2] && parts.iter().all(hexadecimal) && parts[0] != "ff" {
+        return Ok(text);
+    }
+    let given = format!("`{}`", text.escape_debug().take(80).collect::<String>());
+    let expected = "a W3C traceparent such as 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into();
+    Err(Error::InvalidOption { option: "traceparent", given, expected })
 }
 
 fn now_ms() -> i64 {

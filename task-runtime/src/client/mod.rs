@@ -1,5 +1,6 @@
 //! The caller's side: enqueue jobs, and follow them.
 
+mod admin;
 mod bulk;
 mod coalesce;
 #[cfg(feature = "redis")]
@@ -13,6 +14,8 @@ mod waiting;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "cli")]
+pub(crate) use enqueue::Encoded;
 pub use enqueue::Enqueue;
 pub use handle::{JobHandle, RESULT_WAIT};
 pub use status::{JobError, JobStatus};

@@ -21,32 +21,24 @@ use super::run::Failure;
 /// }
 /// ```
 #[derive(Clone)]
-pub struct Context(Arc<Inner>);
+pub struct Context(Arc<Facts>);
 
-struct Inner {
-    job: JobId,
-    task: &'static str,
-    queue: QueueName,
-    attempt: u32,
-    fencing_token: u64,
-    cancel: CancellationToken,
-    data: Arc<DataMap>,
+/// What a worker says of an attempt.
+pub(crate) struct Facts {
+    pub(crate) job: JobId,
+    pub(crate) task: &'static str,
+    pub(crate) queue: QueueName,
+    pub(crate) attempt: u32,
+    pub(crate) fencing_token: u64,
+    pub(crate) traceparent: Option<String>,
+    pub(crate) cancel: CancellationToken,
+    pub(crate) data: Arc<DataMap>,
 }
 
 impl Context {
-    /// A context as a worker makes it.
-    #[doc(hidden)]
-    #[must_use]
-    pub fn new(
-        job: JobId,
-        task: &'static str,
-        queue: QueueName,
-        attempt: u32,
-        fencing_token: u64,
-        cancel: CancellationToken,
-        data: Arc<DataMap>,
-    ) -> Self {
-        Self(Arc::new(Inner { job, task, queue, attempt, fencing_token, cancel, data }))
+    #[cfg(feature = "worker")]
+    pub(crate) fn new(facts: Facts) -> Self {
+        Self(Arc::new(facts))
     }
 
     /// The id of the job.
@@ -81,6 +73,12 @@ impl Context {
     #[must_use]
     pub fn fencing_token(&self) -> u64 {
         self.0.fencing_token
+    }
+
+    /// The W3C `traceparent` that the caller gave to the job.
+    #[must_use]
+    pub fn traceparent(&self) -> Option<&str> {
+        self.0.traceparent.as_deref()
     }
 
     /// Is cancelled when the job is to stop: someone cancelled it, its worker lost the lease, or

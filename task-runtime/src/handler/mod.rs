@@ -6,6 +6,8 @@ mod panic;
 mod registry;
 mod run;
 
+#[cfg(feature = "worker")]
+pub(crate) use context::Facts;
 pub use context::{Context, FromContext};
 pub use data::{Data, DataMap, Requirement};
 #[cfg(feature = "worker")]

@@ -89,22 +89,39 @@ pub fn error_chain(error: &(dyn StdError + 'static)) -> String {
 pub fn encode_args<T: Task>(job: &T) -> Result<Vec<u8>, Error> {
     let fault = |error: serde_json::Error| Error::Encode { task: T::NAME, fault: error.to_string() };
     let args = serde_json::to_vec(job).map_err(fault)?;
-    if args.len() > MAX_ARGS_BYTES {
-        let advice = "store the data elsewhere and pass a reference to it";
-        let actual = format!("{} bytes", args.len());
-        return Err(over("encoded arguments", actual, format!("{MAX_ARGS_BYTES} bytes"), advice));
-    }
-    let depth = depth(&args);
-    if depth > MAX_ARGS_DEPTH {
-        let advice = "flatten the arguments, or pass them as text";
-        let actual = format!("{depth} levels");
-        return Err(over("nesting of arguments", actual, format!("{MAX_ARGS_DEPTH} levels"), advice));
-    }
+    check_limits(&args)?;
     serde_json::from_slice::<T>(&args).map_err(|error| Error::Encode {
         task: T::NAME,
         fault: format!("what was written cannot be read back: {error}"),
     })?;
     Ok(args)
+}
+
+/// Checks arguments that someone else has encoded, all but their types.
+///
+/// # Errors
+/// [`Error::Encode`] when they are not JSON; [`Error::Limit`] when they are too long or nested too
+/// deeply.
+#[cfg(feature = "cli")]
+pub(crate) fn check_encoded(task: &'static str, args: &[u8]) -> Result<(), Error> {
+    serde_json::from_slice::<serde::de::IgnoredAny>(args)
+        .map_err(|error| Error::Encode { task, fault: error.to_string() })?;
+    check_limits(args)
+}
+
+fn check_limits(args: &[u8]) -> Result<(), Error> {
+    if args.len() > MAX_ARGS_BYTES {
+        let advice = "store the data elsewhere and pass a reference to it";
+        let actual = format!("{} bytes", args.len());
+        return Err(over("encoded arguments", actual, format!("{MAX_ARGS_BYTES} bytes"), advice));
+    }
+    let depth = depth(args);
+    if depth > MAX_ARGS_DEPTH {
+        let advice = "flatten the arguments, or pass them as text";
+        let actual = format!("{depth} levels");
+        return Err(over("nesting of arguments", actual, format!("{MAX_ARGS_DEPTH} levels"), advice));
+    }
+    Ok(())
 }
 
 /// How deeply a valid JSON text is nested.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tracing::{Instrument as _, info_span};
 
 use crate::broker::Claim;
-use crate::handler::{Arguments, Context, DataMap, Registry, TaskDef, catch_in};
+use crate::handler::{Arguments, Context, DataMap, Facts, Registry, TaskDef, catch_in};
 use crate::job::{
     Attempt, Backoff, DEFAULT_MAX_ATTEMPTS, DEFAULT_PRIORITY, DEFAULT_RESULT_TTL, Envelope, EnvelopeError, Header,
     JobId, MAX_PRIORITY, Outcome, QueueName, Settlement, State, TaskName, settle,
@@ -66,15 +66,16 @@ impl Executor {
     ) -> tokio::task::AbortHandle {
         let number = attempt.state.attempts + 1;
         let span = info_span!("job", task = task.name, id = %ending.id, attempt = number);
-        let ctx = Context::new(
-            ending.id.clone(),
-            task.name,
-            self.queue.clone(),
-            number,
-            token,
-            stop.token().clone(),
-            Arc::clone(&self.data),
-        );
+        let ctx = Context::new(Facts {
+            job: ending.id.clone(),
+            task: task.name,
+            queue: self.queue.clone(),
+            attempt: number,
+            fencing_token: token,
+            traceparent: envelope.header.traceparent.clone(),
+            cancel: stop.token().clone(),
+            data: Arc::clone(&self.data),
+        });
         let timeout = envelope.header.options.timeout(&task.options);
         let stop = stop.clone();
         let run = async move {

@@ -1,0 +1,165 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::worker::DEFAULT_CONCURRENCY;
+
+/// Runs the background jobs of this program, and shows them.
+#[derive(Parser)]
+#[command(
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    after_help = "The server is given by the environment:\n  \
+                  TASK_REDIS_URL, else REDIS_URL   redis://[user:password@]host[:port][/database],\n                                   \
+                  rediss://… (TLS) or unix:///path\n  \
+                  TASK_NAMESPACE                   keeps applications on one server apart (default: task)\n\n\
+                  Exit codes: 0 all went well, 1 it failed, 2 the command line or the environment is wrong,\n\
+                  3 no task of this name, 6 the server cannot be reached"
+)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    pub(super) target: TargetOptions,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// Where the jobs are.
+#[derive(Args)]
+pub(super) struct TargetOptions {
+    /// A file that holds the server's URL, instead of the environment
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(super) redis_url_file: Option<PathBuf>,
+    /// Keeps applications on one server apart
+    #[arg(long, value_name = "NAME", env = "TASK_NAMESPACE", default_value = "task", global = true)]
+    pub(super) namespace: String,
+}
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Runs jobs until it is stopped
+    #[command(
+        after_help = "Ctrl-C or SIGTERM: no new jobs, what runs may finish within the grace, the rest goes back to \
+                            the queue.\nOnce more: what runs goes back at once.\n\n\
+                            RUST_LOG sets what is logged, for example RUST_LOG=task_runtime=debug (default: info)"
+    )]
+    Worker(WorkerOptions),
+    /// Lists the tasks of this program
+    Tasks(ListOptions),
+    /// Enqueues one job
+    #[command(after_help = "Example: enqueue send_email --args '{\"to\":\"a@b.c\",\"subject\":\"Hi\"}' --delay 5m")]
+    Enqueue(EnqueueOptions),
+    /// Shows how many jobs are where
+    Stats(ListOptions),
+}
+
+#[derive(Args)]
+pub(super) struct WorkerOptions {
+    /// Queues in the order in which they are served: one waits while one before it has jobs. With
+    /// weights (mail:3 default:1) all are served, in that proportion. Without any: every queue that
+    /// a task of this program names
+    #[arg(value_name = "QUEUE[:WEIGHT]")]
+    pub(super) queues: Vec<String>,
+    /// How many jobs run at a time, over all queues
+    #[arg(long, short, value_name = "N", default_value_t = DEFAULT_CONCURRENCY)]
+    pub(super) concurrency: usize,
+    /// Stop by itself when no job is ready and none runs
+    #[arg(long)]
+    pub(super) burst: bool,
+    /// How long running jobs may go on after the first signal to stop, such as 25s or 5m
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "25s")]
+    pub(super) grace: Duration,
+    /// How long others wait before they take over the jobs of this worker if it vanishes
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "30s")]
+    pub(super) lease: Duration,
+    /// The form of the log on stderr
+    #[arg(long, value_enum, default_value_t = LogForm::Text)]
+    pub(super) log: LogForm,
+}
+
+/// The form of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogForm {
+    /// For people
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+#[derive(Args)]
+pub(super) struct ListOptions {
+    /// As JSON, for programs
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Args)]
+pub(super) struct EnqueueOptions {
+    /// The name of the task, as `tasks` lists it
+    pub(super) task: String,
+    /// Its arguments: a JSON object, @FILE, or - for standard input
+    #[arg(long, value_name = "JSON", default_value = "{}")]
+    pub(super) args: String,
+    /// The queue, instead of the task's
+    #[arg(long)]
+    pub(super) queue: Option<String>,
+    /// The id of the job; enqueueing the same id again changes nothing
+    #[arg(long)]
+    pub(super) id: Option<String>,
+    /// When it becomes ready, from now, such as 30s, 5m or 2h
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(super) delay: Option<Duration>,
+    /// 0 to 9; 9 is claimed first
+    #[arg(long, value_name = "N")]
+    pub(super) priority: Option<u8>,
+    /// Time limit of one attempt
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(super) timeout: Option<Duration>,
+    /// Attempts in all
+    #[arg(long, value_name = "N")]
+    pub(super) max_attempts: Option<u32>,
+    /// How long the result is kept
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(super) result_ttl: Option<Duration>,
+    /// Wait at most so long for the job to end, and print its result
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(super) wait: Option<Duration>,
+}
+
+/// Reads a time: seconds, or with units.
+fn duration(text: &str) -> Result<Duration, String> {
+    if let Ok(seconds) = text.parse::<u64>() {
+        return Ok(Duration::from_secs(seconds));
+    }
+    humantime::parse_duration(text).map_err(|error| format!("{error}; expected a time such as 30, 30s, 5m or 2h"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+    use crate::worker::{DEFAULT_GRACE, DEFAULT_LEASE};
+
+    #[test]
+    fn what_is_not_said_is_the_default_of_the_worker() {
+        let arguments = Arguments::try_parse_from(["program", "worker"]).unwrap();
+        let Command::Worker(options) = arguments.command else { panic!("another command") };
+        assert_eq!((options.grace, options.lease), (DEFAULT_GRACE, DEFAULT_LEASE));
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn times_are_seconds_or_have_units() {
+        assert_eq!(duration("30").unwrap(), Duration::from_secs(30));
+        assert_eq!(duration("1m 30s").unwrap(), Duration::from_secs(90));
+        let error = duration("soon").unwrap_err();
+        assert!(error.contains("expected a time such as"), "{error}");
+    }
+}

@@ -1,0 +1,71 @@
+//! The server that a command works on, from the environment.
+
+use std::env;
+use std::fs;
+
+use crate::client::Client;
+use crate::job::Namespace;
+
+use super::Exit;
+use super::args::TargetOptions;
+use super::output::shown;
+
+/// Where the URL is looked for, in this order.
+const VARIABLES: [&str; 2] = ["TASK_REDIS_URL", "REDIS_URL"];
+
+impl TargetOptions {
+    /// A client of the server, after a line on stderr that says which.
+    pub(super) async fn connect(&self, what_for: &str) -> Result<Client, Exit> {
+        let url = self.url(what_for)?;
+        let namespace = Namespace::new(&self.namespace)?;
+        eprintln!("{} · namespace {namespace}", shown(&without_password(&url)));
+        Ok(Client::connect_in(&url, namespace).await?)
+    }
+
+    fn url(&self, what_for: &str) -> Result<String, Exit> {
+        if let Some(file) = &self.redis_url_file {
+            let text = fs::read_to_string(file)
+                .map_err(|error| Exit::new(Exit::USAGE, format!("--redis-url-file {}: {error}", file.display())))?;
+            return Ok(text.trim().to_owned());
+        }
+        let given = VARIABLES.into_iter().find_map(|name| env::var(name).ok().filter(|url| !url.is_empty()));
+        given.ok_or_else(|| {
+            let message = format!(
+                "{what_for} needs a Redis or Valkey server: jobs in the memory of one process cannot be seen by another. \
+                 Set TASK_REDIS_URL or REDIS_URL, for example REDIS_URL=redis://127.0.0.1:6379/"
+            );
+            Exit::new(Exit::USAGE, message)
+        })
+    }
+}
+
+/// The URL as it may be shown.
+fn without_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return "…".into() };
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    let path = path.split('?').next().unwrap_or_default();
+    match authority.rsplit_once('@') {
+        Some((_, host)) => format!("{scheme}://…@{host}{path}"),
+        None => format!("{scheme}://{authority}{path}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_never_shown() {
+        let cases = [
+            ("redis://127.0.0.1:6379/2", "redis://127.0.0.1:6379/2"),
+            ("redis://user:p@ss@host:1/0", "redis://…@host:1/0"),
+            ("rediss://:secret@host", "rediss://…@host"),
+            ("unix:///run/redis.sock?pass=secret", "unix:///run/redis.sock"),
+            ("secret", "…"),
+        ];
+        for (url, safe) in cases {
+            assert_eq!(without_password(url), safe);
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! What real processes do on a real server: crashes, signals, the command line.
+
+mod cli;
+mod crashes;
+mod signals;
+#[path = "../programs/tasks.rs"]
+mod tasks;
+
+use std::time::Duration;
+
+use support::{Program, Running, namespace, shared_redis};
+use task_runtime::Client;
+use task_runtime::job::{Namespace, QueueName};
+
+/// Nothing that a test waits for may take longer.
+const BOUND: Duration = Duration::from_secs(60);
+
+/// A namespace of its own on the shared server.
+struct Bench {
+    url: String,
+    namespace: String,
+    client: Client,
+}
+
+impl Bench {
+    async fn new() -> Self {
+        let (url, namespace) = (shared_redis().url(), namespace());
+        let name = Namespace::new(&namespace).expect("the namespace of a test is valid");
+        let client = Client::connect_in(&url, name).await.expect("a test server answers");
+        Self { url, namespace, client }
+    }
+
+    /// The program, told where the jobs are.
+    fn program(&self, arguments: &[&str]) -> Program {
+        program(arguments).env("REDIS_URL", &self.url).env("TASK_NAMESPACE", &self.namespace)
+    }
+
+    fn start(&self, arguments: &[&str]) -> Running {
+        self.program(arguments).start()
+    }
+
+    /// A worker that has begun.
+    fn worker(&self, arguments: &[&str]) -> Running {
+        let mut worker = self.start(&[&["worker"], arguments].concat());
+        worker.wait_for_line("worker started", BOUND);
+        worker
+    }
+}
+
+fn program(arguments: &[&str]) -> Program {
+    // What the person at this machine has set must not count.
+    Program::new(env!("CARGO_BIN_EXE_test-worker"))
+        .args(arguments)
+        .env("REDIS_URL", "")
+        .env("TASK_REDIS_URL", "")
+        .env("RUST_LOG", "")
+}
+
+fn queue(name: &str) -> QueueName {
+    QueueName::new(name).expect("the name is valid")
+}
+
+/// Waits for the end of a program; its exit code and what it printed.
+fn ended(mut running: Running) -> (i32, String) {
+    let status = running.wait(BOUND);
+    (status.code().expect("it was not killed"), running.lines().join("\n"))
+}
