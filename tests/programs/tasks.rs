@@ -1,4 +1,5 @@
 //! The tasks of the program that the tests of processes run; the tests enqueue them.
+#![expect(clippy::disallowed_methods, reason = "a task that takes a while is what is tested")]
 
 use std::time::Duration;
 

@@ -53,7 +53,7 @@ pub(crate) async fn a_wrong_argument_is_dead_at_once_and_names_the_task(bench: B
     let worker = bench.start(bench.worker());
     let job = bench.enqueue_bytes("wrong", b"{\"v\":1,\"task\":\"add\"}\n{\"a\":\"x\",\"b\":1}").await;
     let error = job.result_within(BOUND).await.unwrap_err().to_string();
-    assert!(error.contains("task `add` cannot read its arguments") && error.contains("after 1 attempts"), "{error}");
+    assert!(error.contains("task `add` cannot read its arguments") && error.contains("after 1 attempt:"), "{error}");
     worker.stop().await;
 }
 

@@ -110,7 +110,7 @@ impl fmt::Display for JobStatus {
 #[non_exhaustive]
 pub enum JobError {
     /// The job failed for good. It stays with the dead jobs until someone looks.
-    #[error("the job failed after {attempts} attempts: {message}")]
+    #[error("the job failed after {attempts} attempt{}: {message}", if *attempts == 1 { "" } else { "s" })]
     Failed {
         /// What the last attempt said.
         message: String,
