@@ -16,7 +16,7 @@ use task_runtime::broker::memory::MemoryBroker;
 use task_runtime::broker::{Broker, Clock};
 
 use fixture::{Bench, Fixture};
-use servers::{Redis, Valkey};
+use servers::{Cluster, Redis, Valkey};
 
 /// A rule that is missing here is reported as dead code.
 macro_rules! conformance {
@@ -144,3 +144,4 @@ impl Fixture for Memory {
 conformance!(memory, Memory);
 conformance!(redis, Redis);
 conformance!(valkey, Valkey);
+conformance!(cluster, Cluster);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use support::{namespace, shared_redis, shared_valkey};
+use support::{namespace, shared_cluster, shared_redis, shared_valkey};
 use task_runtime::broker::redis::RedisBroker;
 use task_runtime::broker::{Broker, Clock};
 use task_runtime::job::Namespace;
@@ -14,6 +14,10 @@ pub(crate) struct Redis;
 
 /// Valkey 9: the newest.
 pub(crate) struct Valkey;
+
+/// Three nodes of Valkey 9, of which a broker is told one; its namespace decides which one has its
+/// queue.
+pub(crate) struct Cluster;
 
 fn broker(url: &str, clock: Clock) -> Arc<dyn Broker> {
     let namespace = Namespace::new(namespace()).expect("the namespace of a test is valid");
@@ -29,5 +33,11 @@ impl Fixture for Redis {
 impl Fixture for Valkey {
     async fn broker(clock: Clock) -> Arc<dyn Broker> {
         broker(&shared_valkey().url(), clock)
+    }
+}
+
+impl Fixture for Cluster {
+    async fn broker(clock: Clock) -> Arc<dyn Broker> {
+        broker(&shared_cluster().seeds()[0], clock)
     }
 }

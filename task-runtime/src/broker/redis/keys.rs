@@ -36,6 +36,11 @@ impl Keys {
         Self { tag: format!("{{{namespace}:{queue}}}") }
     }
 
+    /// What a cluster goes by when it chooses the node of a key.
+    pub(super) fn tag(&self) -> &str {
+        &self.tag
+    }
+
     /// A key of the queue.
     pub(super) fn key(&self, name: &str) -> String {
         format!("{}:{name}", self.tag)
@@ -52,7 +57,10 @@ impl Keys {
     }
 }
 
-/// The set of queues that were used in a namespace; the only key outside of a queue.
-pub(super) fn queues(namespace: &Namespace) -> String {
-    format!("{{{namespace}}}:queues")
+/// The set of queues that were used in a namespace; the only key outside of a queue. It has a hash
+/// tag of its own, which comes first.
+pub(super) fn queues(namespace: &Namespace) -> (String, String) {
+    let tag = format!("{{{namespace}}}");
+    let key = format!("{tag}:queues");
+    (tag, key)
 }

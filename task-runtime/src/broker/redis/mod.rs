@@ -14,12 +14,13 @@ use redis::{Cmd, Value};
 use self::keys::Keys;
 use self::script::Script;
 use super::{Clock, Incarnation};
-use crate::connection::{Connection, Fault, Target};
+use crate::connection::{Fault, Limits, Servers, Target};
 use crate::error::Error;
 use crate::job::{Namespace, QueueName};
 
-/// Longest wait for the answer to a command that does not block.
-const RESPONSE_LIMIT: Duration = Duration::from_secs(5);
+/// Longest wait for the answer to a command that does not block. A client that gives an enqueue 2 s
+/// must have time to ask once more, and every verb may be repeated.
+const RESPONSE_LIMIT: Duration = Duration::from_secs(1);
 /// How much longer than a blocking command blocks its answer may take.
 const BLOCK_MARGIN: Duration = Duration::from_secs(2);
 
@@ -29,12 +30,12 @@ pub struct RedisBroker {
     clock: Clock,
     target: Target,
     remembered: Mutex<HashSet<QueueName>>,
-    commands: Connection,
-    blocking: Connection,
+    servers: Servers,
 }
 
 impl RedisBroker {
-    /// A broker on the server at `url`; nothing is connected before the first verb.
+    /// A broker on the server at `url`, or on the cluster of which it names nodes; nothing is
+    /// connected before the first verb.
     ///
     /// # Errors
     /// [`Error::InvalidOption`] when `url` is none that is understood.
@@ -43,14 +44,8 @@ impl RedisBroker {
     }
 
     fn on(target: Target, namespace: Namespace, clock: Clock) -> Self {
-        Self {
-            namespace,
-            clock,
-            remembered: Mutex::default(),
-            commands: Connection::new(target.clone(), RESPONSE_LIMIT),
-            blocking: Connection::new(target.clone(), super::MAX_WAKE_WAIT + BLOCK_MARGIN),
-            target,
-        }
+        let limits = Limits { answer: RESPONSE_LIMIT, block: super::MAX_WAKE_WAIT + BLOCK_MARGIN };
+        Self { namespace, clock, remembered: Mutex::default(), servers: Servers::new(&target, limits), target }
     }
 
     fn remembered(&self) -> MutexGuard<'_, HashSet<QueueName>> {
@@ -64,8 +59,8 @@ impl RedisBroker {
     /// Runs a script; one that the server does not know is loaded on the way.
     async fn call(&self, script: &Script, call: Call) -> Result<Value, Error> {
         let command = call.command("EVALSHA", &script.sha);
-        match self.commands.send(&command).await {
-            Err(Fault::NoScript) => Ok(self.commands.send(&call.command("EVAL", &script.source)).await?),
+        match self.servers.send(&call.tag, &command).await {
+            Err(Fault::NoScript) => Ok(self.servers.send(&call.tag, &call.command("EVAL", &script.source)).await?),
             answer => Ok(answer?),
         }
     }
@@ -73,6 +68,8 @@ impl RedisBroker {
 
 /// The keys and arguments of one call.
 struct Call {
+    /// The hash tag of all of them.
+    tag: String,
     keys: Vec<String>,
     args: Vec<Vec<u8>>,
 }
@@ -80,7 +77,7 @@ struct Call {
 impl Call {
     fn new(broker: &RedisBroker, script: &Script, of: &Keys, running: &[Incarnation]) -> Self {
         let now = broker.clock.given_ms().map_or(String::new(), |ms| ms.to_string());
-        Self { keys: script.keys(of, running), args: vec![now.into_bytes()] }
+        Self { tag: of.tag().to_owned(), keys: script.keys(of, running), args: vec![now.into_bytes()] }
     }
 
     fn arg(mut self, value: impl ToString) -> Self {

@@ -12,7 +12,7 @@ use crate::broker::{
     Answer, Broker, Cancelled, Claim, Condemned, Counts, Due, Endings, Enqueued, Heartbeat, Incarnation, Inspect,
     Lease, MAX_WAKE_WAIT, NewJob, Recovered, Retention, Status, Turn, TurnAnswer, Watched,
 };
-use crate::connection::{CONNECT_LIMIT, Fault};
+use crate::connection::Fault;
 use crate::error::Error;
 use crate::job::{JobId, QueueName, Settlement};
 
@@ -233,17 +233,7 @@ impl Broker for RedisBroker {
 
     fn ended<'a>(&'a self, queue: &'a QueueName) -> Answer<'a, Endings> {
         Box::pin(async move {
-            let channel = self.keys(queue).endings();
-            let client = self.target.client();
-            let subscribe = async {
-                let mut messages = client.get_async_pubsub().await?;
-                messages.subscribe(&channel).await?;
-                Ok::<_, redis::RedisError>(messages.into_on_message())
-            };
-            let messages = tokio::time::timeout(CONNECT_LIMIT, subscribe)
-                .await
-                .map_err(|_| Fault::Away(format!("no subscription within {CONNECT_LIMIT:?}")))?
-                .map_err(|error| Fault::Away(error.to_string()))?;
+            let messages = self.servers.subscribe(&self.keys(queue).endings()).await?;
             let ids = messages.map(|message| JobId::new(message.get_payload::<String>().unwrap_or_default()));
             let over = || Err(Error::Unavailable { reason: "the subscription ended".into() });
             let endings = ids.chain(futures_util::stream::once(async move { over() }));
@@ -256,8 +246,9 @@ impl Broker for RedisBroker {
             let mut pop = redis::cmd("BLPOP");
             // Zero would mean for ever.
             let limit = limit.clamp(Duration::from_millis(1), MAX_WAKE_WAIT).as_secs_f64();
-            pop.arg(self.keys(queue).key("wake")).arg(limit);
-            Ok(self.blocking.send(&pop).await? != Value::Nil)
+            let of = self.keys(queue);
+            pop.arg(of.key("wake")).arg(limit);
+            Ok(self.servers.block(of.tag(), &pop).await? != Value::Nil)
         })
     }
 
@@ -287,8 +278,8 @@ impl Inspect for RedisBroker {
     fn queues(&self) -> Answer<'_, Vec<QueueName>> {
         Box::pin(async move {
             let mut members = redis::cmd("SMEMBERS");
-            members.arg(keys::queues(&self.namespace));
-            let names = self.commands.send(&members).await?;
+            let (tag, key) = keys::queues(&self.namespace);
+            let names = self.servers.send(&tag, members.arg(key)).await?;
             let mut names: Vec<String> =
                 redis::from_redis_value(names).map_err(|error| Error::Indeterminate { reason: error.to_string() })?;
             names.sort();
@@ -303,7 +294,7 @@ impl Inspect for RedisBroker {
             for lease in self.workers(queue).await? {
                 let mut count = redis::cmd("SCARD");
                 count.arg(of.running(&lease.incarnation));
-                let number = reply::number("SCARD", self.commands.send(&count).await?)?;
+                let number = reply::number("SCARD", self.servers.send(of.tag(), &count).await?)?;
                 running += usize::try_from(number).unwrap_or(0);
             }
             let call = Call::new(self, &script::COUNTS, &of, &[]);
@@ -319,9 +310,10 @@ impl RedisBroker {
             return Ok(());
         }
         let mut add = redis::cmd("SADD");
-        add.arg(keys::queues(&self.namespace)).arg(queue.as_str());
+        let (tag, key) = keys::queues(&self.namespace);
+        add.arg(key).arg(queue.as_str());
         // Repeating it changes nothing, so that an answer that never came is a plain refusal.
-        match self.commands.send(&add).await {
+        match self.servers.send(&tag, &add).await {
             Ok(_) => self.remembered().insert(queue.clone()),
             Err(Fault::Lost(reason) | Fault::Away(reason)) => {
                 return Err(Error::Unavailable { reason });

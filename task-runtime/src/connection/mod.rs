@@ -1,0 +1,87 @@
+//! Connections to Redis-compatible servers that come back by themselves, and what each of the
+//! server's errors means.
+
+mod link;
+mod node;
+mod servers;
+mod target;
+
+pub(crate) use servers::{Limits, Servers};
+pub(crate) use target::Target;
+
+use std::time::Duration;
+
+use redis::RedisError;
+
+use crate::error::Error;
+
+/// Longest wait for a connection to be made.
+const CONNECT_LIMIT: Duration = Duration::from_secs(2);
+
+/// What an error means for the request that met it.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    /// No connection could be made: nothing was sent.
+    Away(String),
+    /// The answer never came: the request may have been carried out, or may still be.
+    Lost(String),
+    /// This server is not, or no longer, the one that accepts writes: nothing happened; connect
+    /// anew, by name.
+    Elsewhere(String),
+    /// Another node of the cluster has the keys: nothing happened.
+    Moved(Redirect),
+    /// The server refuses for now: nothing happened.
+    Refused(String),
+    /// The server has no memory left: nothing happened.
+    Full,
+    /// The script is not loaded there: nothing happened.
+    NoScript,
+    /// The server ended the script in the middle, or says what no table knows: anything may have
+    /// happened.
+    Broken(String),
+}
+
+/// Which node of a cluster has the keys.
+#[derive(Debug)]
+pub(crate) struct Redirect {
+    /// Its host and port, as the server writes them.
+    place: String,
+    /// Whether it only has them for a request that says `ASKING`, while they are on their way to it.
+    asking: bool,
+    reason: String,
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Away(reason) => Self::Unavailable { reason },
+            Fault::Lost(reason) | Fault::Broken(reason) => Self::Indeterminate { reason },
+            Fault::Elsewhere(reason) | Fault::Refused(reason) | Fault::Moved(Redirect { reason, .. }) => {
+                Self::Rejected { reason }
+            }
+            Fault::Full => Self::QueueFull,
+            Fault::NoScript => Self::Rejected { reason: "the server forgets scripts as soon as they load".into() },
+        }
+    }
+}
+
+/// The table of the server's errors.
+fn classify(error: &RedisError) -> Fault {
+    let text = error.to_string();
+    match error.code() {
+        None => Fault::Lost(text),
+        Some(code @ ("MOVED" | "ASK")) => match error.redirect_node() {
+            Some((place, _)) => Fault::Moved(Redirect { place: place.into(), asking: code == "ASK", reason: text }),
+            None => Fault::Elsewhere(text),
+        },
+        // A node that says CLUSTERDOWN may be the one that is cut off: the others are asked next.
+        Some("READONLY" | "MASTERDOWN" | "CLUSTERDOWN") => Fault::Elsewhere(text),
+        Some("NOSCRIPT") => Fault::NoScript,
+        Some("OOM") => Fault::Full,
+        Some(
+            "LOADING" | "BUSY" | "TRYAGAIN" | "MISCONF" | "NOREPLICAS" | "NOAUTH" | "WRONGPASS" | "NOPERM"
+            | "CROSSSLOT",
+        ) => Fault::Refused(text),
+        Some(_) => Fault::Broken(text),
+    }
+}

@@ -1,0 +1,177 @@
+//! Which server a call goes to: the only one, or the node of a cluster that has its keys.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use redis::aio::PubSubStream;
+use redis::{Cmd, Value};
+
+use super::node::{Node, Way};
+use super::target::Target;
+use super::{CONNECT_LIMIT, Fault, Redirect};
+
+/// Most servers to which one call is sent, one after the other.
+const MAX_HOPS: usize = 8;
+/// How long a call looks for a server that can be reached before it gives up.
+const SEARCH_LIMIT: Duration = CONNECT_LIMIT.saturating_mul(2);
+/// Most nodes that are remembered; a cluster has at most about as many.
+const MAX_NODES: usize = 1_000;
+/// Most tags whose node is remembered.
+const MAX_ROUTES: usize = 100_000;
+
+/// How long answers are waited for.
+#[derive(Clone, Copy)]
+pub(crate) struct Limits {
+    /// Of a command that is answered at once.
+    pub(crate) answer: Duration,
+    /// Of a command that blocks, from its beginning on.
+    pub(crate) block: Duration,
+}
+
+/// The servers of one URL, and the nodes that they name.
+///
+/// All keys of a call share one hash tag, so that one node of a cluster has all of them. The first
+/// call of a tag goes to any node, and the answer `MOVED` teaches which one it is. A server that
+/// stands alone never says that, and pays for a look into an empty table.
+///
+/// A call is sent again only if nothing happened; whoever gets an error decides about it.
+pub(crate) struct Servers {
+    limits: Limits,
+    known: Mutex<Known>,
+}
+
+struct Known {
+    /// The seeds, then the nodes that were learned; at least one.
+    nodes: Vec<Arc<Node>>,
+    seeds: usize,
+    /// The node to which a tag without a route goes; one that can be reached, as far as is known.
+    first: usize,
+    routes: HashMap<String, Arc<Node>>,
+}
+
+impl Servers {
+    /// The servers at `target`; nothing is connected before the first call.
+    pub(crate) fn new(target: &Target, limits: Limits) -> Self {
+        let nodes: Vec<_> = target.seeds().iter().map(|seed| Arc::new(Node::new(seed.clone(), limits))).collect();
+        let known = Known { seeds: nodes.len(), nodes, first: 0, routes: HashMap::new() };
+        Self { limits, known: Mutex::new(known) }
+    }
+
+    /// Sends a command whose keys carry `tag`.
+    pub(crate) async fn send(&self, tag: &str, command: &Cmd) -> Result<Value, Fault> {
+        self.reach(tag, command, Way::Shared).await
+    }
+
+    /// Sends a command that blocks, over a connection of its own.
+    ///
+    /// # Cancel safety
+    /// When the future is dropped the server forgets the request.
+    pub(crate) async fn block(&self, tag: &str, command: &Cmd) -> Result<Value, Fault> {
+        self.reach(tag, command, Way::Own).await
+    }
+
+    /// The messages on `channel`, which every node of a cluster hears of.
+    pub(crate) async fn subscribe(&self, channel: &str) -> Result<PubSubStream, Fault> {
+        let started = Instant::now();
+        let mut hops = 1;
+        loop {
+            let node = self.known().first();
+            match node.subscribe(channel).await {
+                Err(fault) => {
+                    self.known().lost(&node);
+                    hops += 1;
+                    if hops > self.known().nodes.len().min(MAX_HOPS) || started.elapsed() >= SEARCH_LIMIT {
+                        return Err(fault);
+                    }
+                }
+                messages => return messages,
+            }
+        }
+    }
+
+    /// Sends to the node of `tag`, wherever that is by now.
+    async fn reach(&self, tag: &str, command: &Cmd, way: Way) -> Result<Value, Fault> {
+        let started = Instant::now();
+        let (mut node, mut asking) = (self.known().node_of(tag), false);
+        let mut away: Vec<(Arc<Node>, String)> = Vec::new();
+        for _ in 1..MAX_HOPS {
+            let fault = match node.send(command, way, asking).await {
+                Err(fault) => fault,
+                answer => return answer,
+            };
+            let next = match &fault {
+                Fault::Moved(redirect) => self.follow(tag, &node, redirect),
+                Fault::Away(reason) => {
+                    self.known().lost(&node);
+                    away.push((Arc::clone(&node), reason.clone()));
+                    (started.elapsed() < SEARCH_LIMIT).then(|| self.known().node_of(tag))
+                }
+                Fault::Lost(_) | Fault::Elsewhere(_) => {
+                    self.known().lost(&node);
+                    None
+                }
+                _ => None,
+            };
+            asking = matches!(&fault, Fault::Moved(redirect) if redirect.asking);
+            let Some(next) = next else { return Err(fault) };
+            if let Some((_, reason)) = away.iter().find(|(node, _)| Arc::ptr_eq(node, &next)) {
+                return Err(Fault::Away(reason.clone()));
+            }
+            node = next;
+        }
+        node.send(command, way, asking).await
+    }
+
+    /// The node that a redirect names; one that is to stay is remembered.
+    fn follow(&self, tag: &str, from: &Node, redirect: &Redirect) -> Option<Arc<Node>> {
+        let address = from.address().beside(&redirect.place)?;
+        let mut known = self.known();
+        let there = known.nodes.iter().find(|node| node.address().is(&address)).cloned();
+        let node = there.unwrap_or_else(|| known.learn(Node::new(address, self.limits)));
+        if !redirect.asking {
+            known.route(tag, &node);
+        }
+        Some(node)
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    fn first(&self) -> Arc<Node> {
+        Arc::clone(&self.nodes[self.first])
+    }
+
+    fn node_of(&self, tag: &str) -> Arc<Node> {
+        self.routes.get(tag).cloned().unwrap_or_else(|| self.first())
+    }
+
+    fn learn(&mut self, node: Node) -> Arc<Node> {
+        if self.nodes.len() >= self.seeds + MAX_NODES {
+            // Most of them are gone for long; those that are not are learned again.
+            self.nodes.truncate(self.seeds);
+            self.first = 0;
+        }
+        let node = Arc::new(node);
+        self.nodes.push(Arc::clone(&node));
+        node
+    }
+
+    fn route(&mut self, tag: &str, node: &Arc<Node>) {
+        if self.routes.len() >= MAX_ROUTES {
+            self.routes.clear();
+        }
+        self.routes.insert(tag.to_owned(), Arc::clone(node));
+    }
+
+    /// Has the next call of each tag of `node` ask another one: the node may have a successor.
+    fn lost(&mut self, node: &Arc<Node>) {
+        self.routes.retain(|_, there| !Arc::ptr_eq(there, node));
+        if Arc::ptr_eq(&self.nodes[self.first], node) {
+            self.first = (self.first + 1) % self.nodes.len();
+        }
+    }
+}
