@@ -12,8 +12,21 @@ use crate::job::Namespace;
 const DEFAULT_NAMESPACE: &str = "task";
 
 impl Client {
-    /// A client of the Redis or Valkey server at `url`, in the namespace `task`: one of
-    /// `redis://[user:password@]host[:port][/database]` and `unix:///path`.
+    /// A client of the Redis or Valkey server at `url`, in the namespace `task`. The forms of a URL:
+    ///
+    /// | form | connects |
+    /// |---|---|
+    /// | `redis://[user:password@]host[:port][/database]` | in the clear |
+    /// | `rediss://…` | through TLS, with the cargo feature `tls` |
+    /// | `unix:///path[?user=…&pass=…&db=…]` | to a socket of this machine |
+    /// | `redis://host:port,host2:port2,…` | to a cluster, through any of these nodes |
+    ///
+    /// One node of a cluster is enough while it can be reached; name several, so that another one
+    /// is asked when it cannot.
+    ///
+    /// The certificate of a TLS server is always verified, against the authorities that the system
+    /// trusts. To trust one of your own, name its PEM file with the environment variable
+    /// `SSL_CERT_FILE`.
     ///
     /// ```no_run
     /// # async fn example() -> Result<(), task_runtime::Error> {
@@ -23,8 +36,9 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// [`Error::InvalidOption`] when the URL is not understood; [`Error::Unavailable`] when the
-    /// server does not answer within 2 s: whoever runs it can act.
+    /// [`Error::InvalidOption`] when the URL is not understood; [`Error::Unavailable`] when no
+    /// connection can be made within 2 s, or 4 s if there are several hosts: whoever runs the
+    /// server can act.
     ///
     /// # Cancel safety
     /// Nothing is left behind when the future is dropped.
