@@ -40,6 +40,7 @@ macro_rules! conformance {
                 turning {
                     only_begin_registers_an_incarnation
                     a_repeated_begin_changes_nothing
+                    a_queue_takes_no_more_workers_than_its_limit
                     a_turn_out_of_step_changes_nothing_and_tells_what_runs
                     a_turn_and_a_heartbeat_move_the_lease
                     jobs_are_claimed_in_the_order_that_the_turn_gives
@@ -57,6 +58,7 @@ macro_rules! conformance {
                     a_parked_job_waits_for_a_worker_that_takes_its_task
                     adopt_gives_what_the_incarnation_holds_and_nothing_else
                     leave_gives_jobs_back_and_ends_the_incarnation
+                    leave_is_harmless_twice_and_from_a_stranger
                     a_paused_queue_gives_no_jobs_but_takes_settlements
                 }
                 cancelling {
@@ -77,6 +79,8 @@ macro_rules! conformance {
                 recovering {
                     a_lease_that_lasts_is_not_condemned
                     a_lease_that_moved_on_is_not_condemned
+                    a_heartbeat_changes_the_lease_when_the_clock_was_set_back
+                    a_stale_lease_is_condemned_only_as_it_was_seen
                     a_lease_that_ended_is_condemned_and_tells_its_jobs
                     a_condemned_incarnation_can_never_settle
                     a_condemned_incarnation_gives_nothing_back_by_itself
@@ -87,6 +91,8 @@ macro_rules! conformance {
                     a_condemned_incarnation_without_jobs_is_removed
                     survivors_of_a_crash_are_claimed_a_few_at_a_time
                     a_last_chance_is_given_to_an_empty_worker_and_nothing_with_it
+                    survivors_are_more_work_only_for_one_who_may_take_them
+                    a_last_chance_is_more_work_only_for_an_empty_worker
                     a_job_that_crashed_too_often_is_dead
                     a_parked_job_is_dead_when_nobody_knows_its_task_for_too_long
                     a_parked_job_stays_while_a_worker_knows_its_task
@@ -112,9 +118,20 @@ macro_rules! conformance {
                     a_paused_queue_leaves_no_tokens_and_resume_does
                     a_turn_that_leaves_jobs_behind_passes_the_wake_on
                     a_turn_that_got_less_than_it_wanted_keeps_the_wake
+                    a_worker_that_takes_a_last_chance_passes_the_wake_on
                     a_job_that_goes_back_to_ready_leaves_a_token
+                    a_turn_leaves_no_more_tokens_than_ready_jobs
+                    a_turn_that_claims_all_it_promoted_leaves_no_token
+                    a_retry_for_later_leaves_no_token
+                    one_that_leaves_or_is_recovered_leaves_a_token
                     a_promoted_job_leaves_a_token
                     the_next_due_time_is_held_by_one_worker
+                    a_due_time_is_taken_from_a_holder_that_is_late
+                    a_due_time_is_taken_when_its_job_is_gone
+                    a_due_time_is_taken_from_a_holder_whose_lease_ended
+                    the_due_time_of_one_that_left_goes_to_another
+                    the_due_time_of_one_that_was_condemned_goes_to_another
+                    a_due_time_without_jobs_is_held_by_nobody
                     a_worker_with_nothing_left_to_wake_for_gets_no_due_time
                 }
             }

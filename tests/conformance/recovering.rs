@@ -2,7 +2,7 @@
 
 use task_runtime::broker::{Due, Heartbeat, Lease, Recovered, Status, Turn, TurnAnswer};
 
-use crate::fixture::{Bench, LEASE, envelope, finish, id, job, names, park, seconds, state};
+use crate::fixture::{Bench, LEASE, START_MS, envelope, finish, id, job, names, park, seconds, state};
 
 fn few(text: &str) -> Recovered {
     Recovered::Few { id: id(text), state: state(0) }
@@ -37,6 +37,30 @@ pub(crate) async fn a_lease_that_moved_on_is_not_condemned(at: Bench) {
     for stale in [false, true] {
         assert_eq!(at.broker.condemn(&at.queue, &seen, stale).await.unwrap(), None);
     }
+}
+
+pub(crate) async fn a_heartbeat_changes_the_lease_when_the_clock_was_set_back(at: Bench) {
+    let worker = at.running("a").await;
+    let seen = at.lease_of(&worker).await.unwrap();
+    at.clock.set(START_MS - 3_600_000);
+    at.broker.heartbeat(&at.queue, &worker.incarnation, LEASE).await.unwrap();
+    let now = at.lease_of(&worker).await.unwrap();
+    assert_eq!(now.ends_ms, START_MS - 3_570_000);
+    // Whoever watched the old end has no evidence any more.
+    assert_eq!(at.broker.condemn(&at.queue, &seen, true).await.unwrap(), None);
+    assert!(at.claim(&worker, 1).await.is_empty());
+}
+
+pub(crate) async fn a_stale_lease_is_condemned_only_as_it_was_seen(at: Bench) {
+    let worker = at.running("a").await;
+    let lease = at.lease_of(&worker).await.unwrap();
+    for off in [-1, 1] {
+        let other = Lease { ends_ms: lease.ends_ms + off, ..lease.clone() };
+        assert_eq!(at.broker.condemn(&at.queue, &other, true).await.unwrap(), None);
+    }
+    let condemned = at.broker.condemn(&at.queue, &lease, true).await.unwrap().unwrap();
+    assert_eq!(names(&condemned.jobs), ["a"]);
+    assert_eq!(at.exchange(&worker.next(1)).await, TurnAnswer::LeaseLost);
 }
 
 pub(crate) async fn a_lease_that_ended_is_condemned_and_tells_its_jobs(at: Bench) {
@@ -117,6 +141,7 @@ pub(crate) async fn nobody_settles_for_one_that_lives(at: Bench) {
 pub(crate) async fn a_condemned_incarnation_without_jobs_is_removed(at: Bench) {
     let worker = at.worker().await;
     assert_eq!(at.condemn(&worker).await.on_board, 0);
+    assert_eq!(at.lease_of(&worker).await, None);
     at.broker.settle_for(&at.queue, &worker.incarnation, &[]).await.unwrap();
     assert_eq!(at.lease_of(&worker).await, None);
 }
@@ -142,6 +167,28 @@ pub(crate) async fn a_last_chance_is_given_to_an_empty_worker_and_nothing_with_i
     let done = at.make(&empty, Turn { empty: true, few_room: 5, ..empty.next(5) }).await;
     assert_eq!((names(&done.claims), done.alone), (vec!["a".into()], false));
     assert_eq!(at.claim(&busy, 5).await, ["b"]);
+}
+
+pub(crate) async fn survivors_are_more_work_only_for_one_who_may_take_them(at: Bench) {
+    crash(&at, &["a", "b", "c"], &[few("a"), few("b"), few("c")]).await;
+    let worker = at.worker().await;
+    let turn = |few_room, want| Turn { few_room, ..worker.next(want) };
+    for (few_room, want, claims, more) in [(0, 5, 0, false), (1, 0, 0, true), (1, 5, 1, false), (2, 1, 1, true)] {
+        let done = at.make(&worker, turn(few_room, want)).await;
+        assert_eq!((done.claims.len(), done.more), (claims, more), "few_room {few_room}, want {want}");
+    }
+    at.broker.pause(&at.queue, true).await.unwrap();
+    assert!(!at.make(&worker, turn(5, 5)).await.more);
+}
+
+pub(crate) async fn a_last_chance_is_more_work_only_for_an_empty_worker(at: Bench) {
+    crash(&at, &["a", "b"], &[alone("a"), alone("b")]).await;
+    let worker = at.worker().await;
+    let turn = |empty, want| Turn { empty, few_room: 5, ..worker.next(want) };
+    for (empty, want, claims, more) in [(false, 5, 0, false), (true, 0, 0, true), (true, 5, 1, false)] {
+        let done = at.make(&worker, turn(empty, want)).await;
+        assert_eq!((done.claims.len(), done.more, done.alone), (claims, more, true), "empty {empty}, want {want}");
+    }
 }
 
 pub(crate) async fn a_job_that_crashed_too_often_is_dead(at: Bench) {

@@ -2,7 +2,9 @@
 
 use std::cell::Cell;
 
-use task_runtime::broker::{Due, Heartbeat, Incarnation, Status, Turn, TurnAnswer};
+use futures_util::future::join_all;
+use task_runtime::Error;
+use task_runtime::broker::{Due, Heartbeat, Incarnation, MAX_WORKERS, Status, Turn, TurnAnswer};
 
 use crate::fixture::{
     Bench, LEASE, START_MS, Worker, dead, finish, id, job, names, park, release, retry, seconds, state,
@@ -23,6 +25,23 @@ pub(crate) async fn a_repeated_begin_changes_nothing(at: Bench) {
     at.broker.begin(&at.queue, &worker.incarnation, LEASE).await.unwrap();
     at.ready(&["b"]).await;
     assert_eq!(at.claim(&worker, 1).await, ["b"]);
+}
+
+pub(crate) async fn a_queue_takes_no_more_workers_than_its_limit(at: Bench) {
+    let all: Vec<_> = (0..=MAX_WORKERS).map(|_| Incarnation::random()).collect();
+    let (last, others) = all.split_last().unwrap();
+    let begin = |one| at.broker.begin(&at.queue, one, LEASE);
+    for answer in join_all(others.iter().map(begin)).await {
+        answer.unwrap();
+    }
+    let refused = begin(last).await;
+    assert!(matches!(refused, Err(Error::Limit { .. })), "{refused:?}");
+    let stranger = Worker { incarnation: last.clone(), step: Cell::new(0) };
+    assert_eq!(at.exchange(&stranger.next(1)).await, TurnAnswer::LeaseLost);
+    // Who is there already is not refused, and one that leaves makes room.
+    begin(&others[0]).await.unwrap();
+    at.broker.leave(&at.queue, &others[0], &[]).await.unwrap();
+    begin(last).await.unwrap();
 }
 
 pub(crate) async fn a_turn_out_of_step_changes_nothing_and_tells_what_runs(at: Bench) {
@@ -185,6 +204,20 @@ pub(crate) async fn leave_gives_jobs_back_and_ends_the_incarnation(at: Bench) {
     assert!(leave(&[(id("b"), 5)]).await);
     assert_eq!(at.lease_of(&worker).await, None);
     assert_eq!(at.exchange(&worker.next(1)).await, TurnAnswer::LeaseLost);
+}
+
+pub(crate) async fn leave_is_harmless_twice_and_from_a_stranger(at: Bench) {
+    let worker = at.running("a").await;
+    let stranger = Incarnation::random();
+    assert!(at.broker.leave(&at.queue, &stranger, &[(id("a"), 5)]).await.unwrap());
+    assert_eq!(at.status("a").await, Status::Running);
+    assert!(at.broker.leave(&at.queue, &worker.incarnation, &[(id("a"), 5)]).await.unwrap());
+    let other = at.worker().await;
+    assert_eq!(at.claim(&other, 1).await, ["a"]);
+    assert!(at.broker.leave(&at.queue, &worker.incarnation, &[(id("a"), 5)]).await.unwrap());
+    assert_eq!(at.status("a").await, Status::Running);
+    assert!(at.claim(&other, 1).await.is_empty());
+    assert_eq!(at.broker.counts(&at.queue).await.unwrap().workers, 1);
 }
 
 pub(crate) async fn a_paused_queue_gives_no_jobs_but_takes_settlements(at: Bench) {

@@ -1,6 +1,8 @@
 //! How much one call may carry, alike for every broker.
 
-use super::{MAX_ENQUEUE, MAX_ENQUEUE_BYTES, MAX_RECOVER, MAX_TURN, NewJob, Recovered, Turn};
+use std::fmt::Display;
+
+use super::{MAX_ENQUEUE, MAX_ENQUEUE_BYTES, MAX_RECOVER, MAX_TURN, MAX_WORKERS, NewJob, Recovered, Turn};
 use crate::error::{Error, over};
 use crate::job::MAX_PRIORITY;
 
@@ -31,6 +33,11 @@ pub(super) fn check_turn(turn: &Turn) -> Result<(), Error> {
         return Err(over("one turn", actual, MAX_TURN, "claim the rest in the next turn"));
     }
     Ok(())
+}
+
+/// The error of an incarnation that comes when `there` are registered already.
+pub(super) fn too_many_workers(there: impl Display) -> Error {
+    over("one queue", format!("more than {there} incarnations"), MAX_WORKERS, "run fewer, larger workers")
 }
 
 pub(super) fn check_recovered(recovered: &[Recovered]) -> Result<(), Error> {

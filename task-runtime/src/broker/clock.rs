@@ -23,6 +23,13 @@ impl Clock {
         }
     }
 
+    /// Sets a given clock to a time, also to an earlier one; the server's clock is not moved.
+    pub fn set(&self, now_ms: i64) {
+        if let Some(now) = &self.0 {
+            now.store(now_ms, Ordering::SeqCst);
+        }
+    }
+
     /// The time of a given clock; none for the server's.
     pub(crate) fn given_ms(&self) -> Option<i64> {
         self.0.as_ref().map(|now| now.load(Ordering::SeqCst))

@@ -31,21 +31,16 @@ impl Queue {
             return Claimed::default();
         }
         let mut looks = LOOKS * turn.want;
-        let mut ids = Vec::new();
-        for task in &turn.take {
-            let parked = self.parked_of(task, turn.want - ids.len());
-            parked.iter().for_each(|id| self.unpark(id));
-            ids.extend(parked);
-        }
-        let alone = if turn.empty && turn.want > 0 && ids.is_empty() {
-            self.pop(|queue| &mut queue.alone, 1, &mut looks)
-        } else {
-            Vec::new()
-        };
-        let taken_alone = !alone.is_empty();
-        ids.extend(alone);
         let mut few = 0;
+        let mut ids =
+            if turn.empty && turn.want > 0 { self.pop(|queue| &mut queue.alone, 1, &mut looks) } else { Vec::new() };
+        let taken_alone = !ids.is_empty();
         if !taken_alone {
+            for task in &turn.take {
+                let parked = self.parked_of(task, turn.want - ids.len());
+                parked.iter().for_each(|id| self.unpark(id));
+                ids.extend(parked);
+            }
             let room = turn.few_room.min(turn.want - ids.len());
             let taken = self.pop(|queue| &mut queue.few, room, &mut looks);
             few = taken.len();

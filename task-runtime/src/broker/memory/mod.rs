@@ -151,7 +151,11 @@ impl Broker for MemoryBroker {
     }
 
     fn promote<'a>(&'a self, queue: &'a QueueName) -> Answer<'a, usize> {
-        now(Ok(self.with(queue, |queue, now| queue.promote(super::MAX_PROMOTE, now))))
+        now(Ok(self.with(queue, |queue, now| {
+            let promoted = queue.promote(super::MAX_PROMOTE, now);
+            queue.push_tokens(promoted);
+            promoted
+        })))
     }
 
     fn workers<'a>(&'a self, queue: &'a QueueName) -> Answer<'a, Vec<Lease>> {

@@ -116,6 +116,11 @@ impl Queue {
         self.ready.iter().any(|list| !list.is_empty())
     }
 
+    /// How many jobs the lists of priorities hold.
+    pub(super) fn ready_len(&self) -> usize {
+        self.ready.iter().map(VecDeque::len).sum()
+    }
+
     /// The list of `priority`; one beyond the highest counts as the highest.
     pub(super) fn list(&mut self, priority: u8) -> &mut VecDeque<JobId> {
         &mut self.ready[usize::from(priority.min(MAX_PRIORITY))]
@@ -134,7 +139,7 @@ impl Queue {
         self.scheduled.first().map(|(score, _)| score / 10)
     }
 
-    /// Moves at most `limit` due jobs to ready.
+    /// Moves at most `limit` due jobs to ready; answers how many.
     pub(super) fn promote(&mut self, limit: usize, now: i64) -> usize {
         let last = now.saturating_mul(10).saturating_add(9);
         let mut moved = 0;
@@ -146,15 +151,15 @@ impl Queue {
             self.list(MAX_PRIORITY - late).push_back(id);
             moved += 1;
         }
-        self.push_tokens(moved);
         moved
     }
 
-    /// Sends a job on its way again, unless a cancel was asked: that beats every way back.
-    pub(super) fn requeue(&mut self, id: &JobId, again: Again, now: i64) {
+    /// Sends a job on its way again, unless a cancel was asked: that beats every way back. Answers
+    /// whether it can be claimed at once.
+    pub(super) fn requeue(&mut self, id: &JobId, again: Again, now: i64) -> bool {
         if self.asked.contains(id) {
             self.finish(id, EndRecord::CANCELLED.to_vec(), None, now);
-            return;
+            return false;
         }
         let id = id.clone();
         match again {
@@ -163,19 +168,17 @@ impl Queue {
             Again::Few => self.few.push_back(id),
             Again::Alone => self.alone.push_back(id),
             Again::Scheduled(due_ms, priority) => {
-                if self.schedule(id, due_ms, priority) {
-                    self.push_tokens(1);
-                }
-                return;
+                self.schedule(id, due_ms, priority);
+                return false;
             }
             Again::Parked(task, priority) => {
                 self.parked_tasks.entry(task.clone()).or_insert(now);
                 self.marks.insert(id.clone(), Mark::Parked(task.clone(), priority));
                 self.parked.insert((task, priority, id));
-                return;
+                return false;
             }
         }
-        self.push_tokens(1);
+        true
     }
 
     /// Takes a job out of `parked`, and its task with the last of them.
@@ -228,12 +231,11 @@ impl Queue {
     pub(super) fn pause(&mut self, paused: bool) {
         self.paused = paused;
         // Whoever came while the queue was paused left no token.
-        self.push_tokens(self.waiting());
+        self.push_tokens(MAX_WAKE);
     }
 
     fn waiting(&self) -> usize {
-        let ready: usize = self.ready.iter().map(VecDeque::len).sum();
-        ready + self.few.len() + self.alone.len()
+        self.ready_len() + self.few.len() + self.alone.len()
     }
 
     /// How many jobs are where.

@@ -31,10 +31,19 @@ impl Queue {
         }
         self.steps.remove(incarnation);
         self.workers.insert(incarnation.clone(), CONDEMNED);
-        let running = self.running.get(incarnation);
-        let left = running.map_or(0, BTreeSet::len);
+        let left = self.running.get(incarnation).map_or(0, BTreeSet::len);
         // Counted once: the last of many that are recovered in parts did not crash alone.
         let on_board = *self.on_board.entry(incarnation.clone()).or_insert(left);
+        if left == 0 {
+            self.workers.remove(incarnation);
+            self.on_board.remove(incarnation);
+        }
+        if self.timer.as_ref().is_some_and(|(_, holder)| holder == incarnation) {
+            // Someone else has to wake for the job that it was to wake for.
+            self.timer = None;
+            self.push_tokens(usize::from(self.next_due().is_some()));
+        }
+        let running = self.running.get(incarnation);
         let claim = |id: &JobId| Claim {
             id: id.clone(),
             envelope: self.jobs.get(id).cloned().unwrap_or_default(),
@@ -55,6 +64,7 @@ impl Queue {
         if self.workers.get(incarnation) != Some(&CONDEMNED) {
             return Ok(());
         }
+        let mut tokens = 0;
         for job in recovered {
             let (Recovered::Few { id, state } | Recovered::Alone { id, state } | Recovered::Dead { id, state }) = job;
             let held = self.running.get_mut(incarnation).is_some_and(|running| running.remove(id));
@@ -62,12 +72,16 @@ impl Queue {
                 continue;
             }
             self.states.insert(id.clone(), state.clone());
-            match job {
-                Recovered::Few { .. } => self.requeue(id, Again::Few, now),
-                Recovered::Alone { .. } => self.requeue(id, Again::Alone, now),
-                Recovered::Dead { .. } => self.bury(id, now),
-            }
+            tokens += match job {
+                Recovered::Few { .. } => usize::from(self.requeue(id, Again::Few, now)),
+                Recovered::Alone { .. } => usize::from(self.requeue(id, Again::Alone, now)),
+                Recovered::Dead { .. } => {
+                    self.bury(id, now);
+                    0
+                }
+            };
         }
+        self.push_tokens(tokens);
         if self.running.get(incarnation).is_none_or(BTreeSet::is_empty) {
             self.running.remove(incarnation);
             self.workers.remove(incarnation);

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::producer::ms;
 use super::queue::{Again, Queue};
-use crate::broker::bounds::check_turn;
-use crate::broker::{Claim, Heartbeat, Incarnation, MAX_RECOVER, MAX_WORKERS, Turn, TurnAnswer, TurnDone};
-use crate::error::{Error, over};
+use crate::broker::bounds::{check_turn, too_many_workers};
+use crate::broker::{Claim, Heartbeat, Incarnation, MAX_PROMOTE, MAX_RECOVER, MAX_WORKERS, Turn, TurnAnswer, TurnDone};
+use crate::error::Error;
 use crate::job::{JobId, Settlement};
 
 /// Most names of parked tasks in one answer.
@@ -21,8 +21,7 @@ impl Queue {
             return Ok(());
         }
         if self.workers.len() >= MAX_WORKERS {
-            let actual = format!("{} incarnations", self.workers.len() + 1);
-            return Err(over("one queue", actual, MAX_WORKERS, "run fewer, larger workers"));
+            return Err(too_many_workers(self.workers.len()));
         }
         self.used = true;
         self.workers.insert(incarnation.clone(), now.saturating_add(ms(lease)));
@@ -49,20 +48,25 @@ impl Queue {
         let held = |id: &JobId| running.is_some_and(|running| running.contains(id));
         let mask: Vec<bool> = turn.settlements.iter().map(|(id, _)| held(id)).collect();
         // 5 to 7.
-        self.promote(100.min(2 * turn.want + 16), now);
+        let promoted = self.promote(MAX_PROMOTE.min(2 * turn.want + 16), now);
         let claimed = self.claim(turn, now);
+        let mut requeued = 0;
         for ((id, settlement), _) in turn.settlements.iter().zip(mask).filter(|(_, held)| *held) {
-            self.settle(me, id, settlement, now);
+            requeued += usize::from(self.settle(me, id, settlement, now));
         }
         // 8.
-        let ready = !self.paused && self.has_ready();
-        if ready && claimed.full && self.tokens() == 0 {
+        let left = !self.paused && self.has_ready();
+        if left && promoted + requeued > 0 {
+            // This turn may have claimed some of them itself.
+            self.push_tokens(self.ready_len().min(promoted + requeued));
+        } else if left && claimed.full && self.tokens() == 0 {
             self.push_tokens(1);
         }
-        let few = !self.paused && !self.few.is_empty() && claimed.few < turn.few_room;
+        let few = !self.few.is_empty() && claimed.few < turn.few_room;
+        let alone = !self.alone.is_empty() && turn.empty && claimed.claims.is_empty();
         Ok(TurnAnswer::Done(TurnDone {
             claims: claimed.claims,
-            more: ready || few,
+            more: left || !self.paused && (few || alone),
             asked: self.asked_of(me),
             next_due: self.hold_timer(me, now),
             parked: self.parked_tasks.keys().take(MAX_PARKED_TASKS).cloned().collect(),
@@ -71,16 +75,20 @@ impl Queue {
         }))
     }
 
-    /// Ends one claim as its worker says.
-    fn settle(&mut self, me: &Incarnation, id: &JobId, settlement: &Settlement, now: i64) {
+    /// Ends one claim as its worker says; answers whether the job can be claimed again.
+    fn settle(&mut self, me: &Incarnation, id: &JobId, settlement: &Settlement, now: i64) -> bool {
         if !self.running.get_mut(me).is_some_and(|running| running.remove(id)) {
-            return;
+            return false;
         }
         match settlement {
-            Settlement::Finish { record, keep } => self.finish(id, record.clone(), *keep, now),
+            Settlement::Finish { record, keep } => {
+                self.finish(id, record.clone(), *keep, now);
+                false
+            }
             Settlement::Dead { state } => {
                 self.states.insert(id.clone(), state.clone());
                 self.bury(id, now);
+                false
             }
             Settlement::Retry { state, delay, priority } => {
                 self.states.insert(id.clone(), state.clone());
@@ -88,24 +96,30 @@ impl Queue {
                     0 => Again::Back(*priority),
                     delay => Again::Scheduled(now.saturating_add(delay), *priority),
                 };
-                self.requeue(id, again, now);
+                self.requeue(id, again, now)
             }
             Settlement::Release { priority } => self.requeue(id, Again::Front(*priority), now),
             Settlement::Park { task, priority, state } => {
                 self.states.insert(id.clone(), state.clone());
-                self.requeue(id, Again::Parked(task.clone(), *priority), now);
+                self.requeue(id, Again::Parked(task.clone(), *priority), now)
             }
         }
     }
 
     /// In how long the next job is due, when `me` is the one who wakes for it: one holder instead
-    /// of a herd, and another one when that holder is late.
+    /// of a herd. Another takes the timer for an earlier job, when the holder is late or has no
+    /// lease any more, and when the held time has passed and its job is gone.
     fn hold_timer(&mut self, me: &Incarnation, now: i64) -> Option<Duration> {
-        let due = self.next_due()?;
-        let taken = self
-            .timer
-            .as_ref()
-            .is_some_and(|(held, holder)| *held == due && holder != me && now < due.saturating_add(TIMER_GRACE_MS));
+        let Some(due) = self.next_due() else {
+            // The holder is not told any more, and must not keep others from the next job that comes.
+            self.timer = None;
+            return None;
+        };
+        let taken = self.timer.as_ref().is_some_and(|(held, holder)| {
+            let grace = if due > *held { 0 } else { TIMER_GRACE_MS };
+            let lives = self.workers.get(holder).is_some_and(|ends_ms| *ends_ms > now);
+            holder != me && due >= *held && now <= held.saturating_add(grace) && lives
+        });
         if taken {
             return None;
         }
@@ -135,15 +149,19 @@ impl Queue {
         if !self.steps.contains_key(incarnation) {
             return true;
         }
+        let mut tokens = 0;
         for (id, priority) in jobs.iter().take(MAX_RECOVER) {
-            self.settle(incarnation, id, &Settlement::Release { priority: *priority }, now);
+            tokens += usize::from(self.settle(incarnation, id, &Settlement::Release { priority: *priority }, now));
         }
         let empty = self.running_of(incarnation).is_empty();
         if empty {
             self.running.remove(incarnation);
             self.workers.remove(incarnation);
             self.steps.remove(incarnation);
+            // It may have popped a token that nobody will act on now.
+            tokens += 1;
         }
+        self.push_tokens(tokens);
         empty
     }
 

@@ -108,7 +108,7 @@ scripts! {
     LEAVE "leave" " flags=allow-oom" ["clock" "wake" "finish" "settle"];
     PROMOTE "promote" " flags=allow-oom" ["clock" "wake" "promote"];
     WORKERS "workers" " flags=no-writes" ["clock"];
-    CONDEMN "condemn" " flags=allow-oom" ["clock"];
+    CONDEMN "condemn" " flags=allow-oom" ["clock" "wake"];
     SETTLE_FOR "settle_for" " flags=allow-oom" ["clock" "wake" "finish" "settle"];
     CANCEL "cancel" " flags=allow-oom" ["clock" "finish"];
     STATUS "status" " flags=no-writes" ["clock"];

@@ -10,7 +10,7 @@ use super::{Call, RedisBroker, keys, reply, script};
 use crate::broker::bounds;
 use crate::broker::{
     Answer, Broker, Cancelled, Claim, Condemned, Counts, Due, Endings, Enqueued, Heartbeat, Incarnation, Inspect,
-    Lease, MAX_WAKE_WAIT, NewJob, Recovered, Retention, Status, Turn, TurnAnswer, Watched,
+    Lease, MAX_WAKE_WAIT, MAX_WORKERS, NewJob, Recovered, Retention, Status, Turn, TurnAnswer, Watched,
 };
 use crate::connection::Fault;
 use crate::error::Error;
@@ -55,8 +55,11 @@ impl Broker for RedisBroker {
         Box::pin(async move {
             self.remember(queue).await?;
             let of = self.keys(queue);
-            let call = Call::new(self, &script::BEGIN, &of, &[]).arg(incarnation).ms(lease);
-            self.call(&script::BEGIN, call).await.map(drop)
+            let call = Call::new(self, &script::BEGIN, &of, &[]).arg(incarnation).ms(lease).arg(MAX_WORKERS);
+            match reply::number("begin", self.call(&script::BEGIN, call).await?)? {
+                0 => Ok(()),
+                there => Err(bounds::too_many_workers(there)),
+            }
         })
     }
 

@@ -1,8 +1,14 @@
 -- begin: registers an incarnation; the only script that does.
 -- KEYS: workers steps
--- ARGV: now or '', incarnation, lease ms
-if not redis.call('ZSCORE', workers, ARGV[2]) then
-  redis.call('ZADD', workers, int(now + tonumber(ARGV[3])), ARGV[2])
-  redis.call('HSET', steps, ARGV[2], 0)
+-- ARGV: now or '', incarnation, lease ms, most incarnations
+-- Returns 0, or how many there are already when that is too many.
+if redis.call('ZSCORE', workers, ARGV[2]) then
+  return 0
 end
-return 1
+local there = redis.call('ZCARD', workers)
+if there >= tonumber(ARGV[4]) then
+  return there
+end
+redis.call('ZADD', workers, int(now + tonumber(ARGV[3])), ARGV[2])
+redis.call('HSET', steps, ARGV[2], 0)
+return 0

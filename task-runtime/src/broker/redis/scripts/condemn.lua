@@ -1,6 +1,6 @@
 -- condemn: ends an incarnation for good, unless it lives. Repeating it goes on where the last
 -- recoverer stopped.
--- KEYS: workers steps running jobs state meta
+-- KEYS: workers steps running jobs state scheduled wake meta
 -- ARGV: now or '', incarnation, lease end as it was seen, stale (0, 1)
 -- Returns {-1} when it lives or is gone, else {number on board, claims}: at most 100 of its jobs
 --       and 1 MiB, of each envelope the first 4096 bytes, which hold its header.
@@ -28,5 +28,11 @@ else
     local envelope = redis.call('HGET', jobs, id) or ''
     claims[#claims + 1] = {id, string.sub(envelope, 1, 4096), redis.call('HGET', state, id), '0'}
   end
+end
+-- Someone else has to wake for the job that it was to wake for.
+local holder = string.match(redis.call('HGET', meta, 'timer') or '', '^%d+ (.*)$')
+if holder == ARGV[2] then
+  redis.call('HDEL', meta, 'timer')
+  wake_up(redis.call('EXISTS', scheduled))
 end
 return {on_board, claims}

@@ -12,7 +12,7 @@ local step, lease, want = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]
 local few_room, empty, order = tonumber(ARGV[7]), ARGV[8] == '1', ARGV[9]
 local retention = {tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[13])}
 local takes = tonumber(ARGV[14])
-local MAX_BYTES, CHUNK = 1048576, 64
+local MAX_BYTES, CHUNK, TIMER_GRACE_MS = 1048576, 64, 1000
 
 local last = redis.call('HGET', steps, incarnation)
 if not last then
@@ -28,7 +28,7 @@ local promoted = promote(math.min(100, 2 * want + 16))
 
 local facts = redis.call('HMGET', meta, 'paused', 'timer', 'token')
 local paused = facts[1] and true or false
-local ids, envelopes, bytes, looked = {}, {}, 0, 0
+local ids, envelopes, bytes, looked, took_alone = {}, {}, 0, 0, false
 
 local function lend(entries)
   looked = looked + #entries
@@ -93,8 +93,9 @@ end
 if want > 0 and not paused then
   if empty then
     claim_from(alone, 1)
+    took_alone = #ids > 0
   end
-  if #ids == 0 then
+  if not took_alone then
     for i = 15, 14 + takes do
       take_parked(ARGV[i])
     end
@@ -105,6 +106,18 @@ if want > 0 and not paused then
       claim_from(ready[tonumber(string.sub(order, i, i))], want - #ids)
     end
   end
+end
+
+-- How many jobs are ready, counted no further than limit.
+local function ready_up_to(limit)
+  local count = 0
+  for p = 0, 9 do
+    count = count + redis.call('LLEN', ready[p])
+    if count >= limit then
+      return limit
+    end
+  end
+  return count
 end
 
 local claims = {}
@@ -123,22 +136,32 @@ local left = not paused and redis.call('EXISTS', ready[0], ready[1], ready[2], r
 local waiting_alone = redis.call('LLEN', alone) > 0
 local more = left or not paused and (few_room > 0 and redis.call('LLEN', few) > 0 or empty and #ids == 0 and waiting_alone)
 if left and promoted + requeued > 0 then
-  wake_up(promoted + requeued)
-elseif left and #ids >= want and redis.call('LLEN', wake) == 0 then
+  -- This turn may have claimed some of them itself.
+  wake_up(ready_up_to(promoted + requeued))
+elseif left and (took_alone or #ids >= want) and redis.call('LLEN', wake) == 0 then
   -- The baton: whoever cannot take all wakes one that can.
   wake_up(1)
 end
 
--- One worker is told when the next job is due, and again another when that one is a second late.
+-- One worker is told when the next job is due: it holds the timer. Another takes it for an earlier
+-- job, when the holder is late or has no lease any more, and when the held time has passed and its
+-- job is gone.
 local due_in = -1
 local first = redis.call('ZRANGE', scheduled, 0, 0, 'WITHSCORES')[2]
 if first then
   local due = math.floor(tonumber(first) / 10)
-  local timer, holder = string.match(facts[2] or '', '^(%d+) (.*)$')
-  if holder == incarnation or not timer or due < tonumber(timer) or now > tonumber(timer) + 1000 then
+  local held, holder = string.match(facts[2] or '', '^(%d+) (.*)$')
+  held = tonumber(held)
+  local taken = held and holder ~= incarnation and due >= held
+    and now <= held + (due > held and 0 or TIMER_GRACE_MS)
+    and tonumber(redis.call('ZSCORE', workers, holder) or 0) > now
+  if not taken then
     redis.call('HSET', meta, 'timer', int(due) .. ' ' .. incarnation)
     due_in = math.max(0, due - now)
   end
+elseif facts[2] then
+  -- The holder is not told any more, and must not keep others from the next job that comes.
+  redis.call('HDEL', meta, 'timer')
 end
 
 local asked_here = redis.call('SCARD', asked) > 0 and redis.call('SINTER', asked, running) or {}
