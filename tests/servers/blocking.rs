@@ -47,10 +47,17 @@ async fn each_waiting_queue_is_woken_at_once() {
 async fn connections_are_used_again() {
     let server = Server::redis().start();
     let broker = broker(&server.url()).unwrap();
+    let made = || {
+        let info = String::from_redis_value(server.command(&["INFO", "stats"])).expect("INFO is text");
+        let line = info.lines().find_map(|line| line.strip_prefix("total_connections_received:"));
+        line.expect("INFO counts them").trim().parse::<usize>().expect("the count is a number")
+    };
+    let before = made();
     for _ in 0..5 {
         assert!(!broker.wake(&queue("mail"), Duration::from_millis(1)).await.unwrap());
     }
-    assert_eq!(connections(&server), 1);
+    // One for the five, and one to ask.
+    assert_eq!(made() - before, 2);
 }
 
 #[tokio::test]

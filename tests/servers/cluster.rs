@@ -50,6 +50,32 @@ fn broker_and_slot(cluster: &Cluster) -> (Arc<dyn Broker>, usize, String) {
     (broker_in(&namespace, &cluster.seeds()[0]).unwrap(), cluster.slot(&tag), tag)
 }
 
+/// How often the nodes have answered with an error of this code.
+fn errors(cluster: &Cluster, code: &str) -> usize {
+    let of = |node: &support::Server| {
+        let info = String::from_redis_value(node.command(&["INFO", "errorstats"])).expect("INFO is text");
+        let line = info.lines().find_map(|line| line.strip_prefix(&format!("errorstat_{code}:count=")));
+        line.map_or(0, |count| count.parse().expect("the count is a number"))
+    };
+    cluster.nodes().iter().map(of).sum()
+}
+
+#[tokio::test]
+async fn the_node_of_a_queue_is_learned_once() {
+    let cluster = Cluster::valkey(3);
+    let broker = broker(&cluster.seeds()[0]).unwrap();
+    let reach_all = async || {
+        for n in 0..12 {
+            broker.promote(&queue(&format!("queue-{n}"))).await.unwrap();
+        }
+    };
+    reach_all().await;
+    let learned = errors(&cluster, "MOVED");
+    assert!(learned > 0);
+    reach_all().await;
+    assert_eq!(errors(&cluster, "MOVED"), learned);
+}
+
 #[tokio::test]
 async fn a_queue_that_moves_to_another_node_goes_on() {
     let cluster = Cluster::valkey(3);
@@ -93,9 +119,16 @@ async fn a_queue_on_its_way_is_asked_for_at_both_nodes() {
     cluster.nodes()[from].command(&["CLUSTER", "SETSLOT", &text, "MIGRATING", &cluster.id(to)]);
     // The wake list has arrived there already; the old node answers ASK.
     let mut there = cluster.nodes()[to].connection().unwrap();
-    redis::cmd("ASKING").query::<()>(&mut there).unwrap();
-    redis::cmd("RPUSH").arg(format!("{tag}:wake")).arg("1").query::<usize>(&mut there).unwrap();
-    assert!(broker.wake(&queue("mail"), Duration::from_secs(1)).await.unwrap());
+    let moved = errors(&cluster, "MOVED");
+    for asked in 1..=2 {
+        redis::cmd("ASKING").query::<()>(&mut there).unwrap();
+        redis::cmd("RPUSH").arg(format!("{tag}:wake")).arg("1").query::<usize>(&mut there).unwrap();
+        assert!(broker.wake(&queue("mail"), Duration::from_secs(1)).await.unwrap());
+        // It says nothing about the calls to come.
+        assert_eq!(errors(&cluster, "ASK"), asked);
+    }
+    let learned = usize::from(from != 0);
+    assert_eq!(errors(&cluster, "MOVED") - moved, learned);
     // What needs many keys waits until the move is over: nothing happened.
     let refused = enqueue(&*broker, "mail", "a").await.unwrap_err();
     assert!(matches!(&refused, Error::Rejected { reason } if reason.contains("TryAgain")), "{refused}");
