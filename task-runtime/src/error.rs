@@ -47,10 +47,11 @@ pub enum Error {
     /// No client was given and no default one is set. The program sets one when it starts.
     #[error("no default client is set; call `set_default_client` at the start of the program, or use `enqueue_on`")]
     NoClient,
-    /// The broker could not be reached, so nothing was sent. Whoever runs the server can act.
-    #[error("the broker cannot be reached: {reason}")]
+    /// The broker could not be reached, or serves nobody for now (it loads its data, or a cluster
+    /// chooses its primary anew): nothing happened. Trying again later is safe.
+    #[error("the broker is not available: {reason}")]
     Unavailable {
-        /// What went wrong on the way.
+        /// What went wrong.
         reason: String,
     },
     /// Nothing happened: the request was refused, or never left. Trying again later is safe.

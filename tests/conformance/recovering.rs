@@ -1,5 +1,7 @@
 //! Rules of condemn and settle_for, of poison and of unknown tasks.
 
+use std::time::Duration;
+
 use task_runtime::broker::{Due, Heartbeat, Lease, Recovered, Status, Turn, TurnAnswer};
 
 use crate::fixture::{Bench, LEASE, START_MS, envelope, finish, id, job, names, park, seconds, state};
@@ -65,10 +67,10 @@ pub(crate) async fn a_stale_lease_is_condemned_only_as_it_was_seen(at: Bench) {
 
 pub(crate) async fn a_lease_that_ended_is_condemned_and_tells_its_jobs(at: Bench) {
     let worker = at.running("a").await;
-    assert!(!at.lease_of(&worker).await.unwrap().ended);
+    assert_eq!(at.lease_of(&worker).await.unwrap().left, LEASE);
     at.clock.advance(seconds(30));
     let lease = at.lease_of(&worker).await.unwrap();
-    assert!(lease.ended);
+    assert!(lease.left.is_zero());
     let condemned = at.broker.condemn(&at.queue, &lease, false).await.unwrap().unwrap();
     assert_eq!((condemned.on_board, names(&condemned.jobs)), (1, vec!["a".into()]));
     assert!(condemned.jobs[0].envelope.starts_with(envelope("a").split(|b| *b == b'\n').next().unwrap()));
@@ -102,7 +104,7 @@ pub(crate) async fn another_sweeper_goes_on_where_a_recoverer_died(at: Bench) {
     at.condemn(&worker).await;
     at.broker.settle_for(&at.queue, &worker.incarnation, &[few("a")]).await.unwrap();
     let lease = at.lease_of(&worker).await.unwrap();
-    assert_eq!(lease, Lease { incarnation: worker.incarnation.clone(), ends_ms: 0, ended: true });
+    assert_eq!(lease, Lease { incarnation: worker.incarnation.clone(), ends_ms: 0, left: Duration::ZERO });
     let rest = at.broker.condemn(&at.queue, &lease, false).await.unwrap().unwrap();
     assert_eq!(names(&rest.jobs), ["b"]);
     at.broker.settle_for(&at.queue, &worker.incarnation, &[few("b")]).await.unwrap();

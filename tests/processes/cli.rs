@@ -37,7 +37,7 @@ fn a_server_that_is_not_there_is_told_with_its_address_and_without_its_password(
     let url = "redis://user:hidden@127.0.0.1:1/";
     let (code, text) = ended(program(&["worker"]).env("REDIS_URL", url).start());
     assert_eq!(code, 6, "{text}");
-    assert_all(&text, &["127.0.0.1:1", "cannot be reached"]);
+    assert_all(&text, &["127.0.0.1:1", "not available"]);
     assert!(!text.contains("hidden"), "{text}");
     let (code, text) = ended(program(&["stats"]).env("REDIS_URL", "http://user:hidden@host/").start());
     assert_eq!(code, 2, "{text}");

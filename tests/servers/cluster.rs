@@ -131,7 +131,7 @@ async fn a_queue_on_its_way_is_asked_for_at_both_nodes() {
     assert_eq!(errors(&cluster, "MOVED") - moved, learned);
     // What needs many keys waits until the move is over: nothing happened.
     let refused = enqueue(&*broker, "mail", "a").await.unwrap_err();
-    assert!(matches!(&refused, Error::Rejected { reason } if reason.contains("TryAgain")), "{refused}");
+    assert!(matches!(&refused, Error::Unavailable { reason } if reason.contains("TryAgain")), "{refused}");
     cluster.move_slot(slot, to);
     assert_eq!(enqueue(&*broker, "mail", "a").await.unwrap(), Enqueued::New);
 }

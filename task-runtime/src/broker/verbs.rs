@@ -219,8 +219,8 @@ pub struct Lease {
     pub incarnation: Incarnation,
     /// End in milliseconds since 1970 by the broker's clock; 0 when it is condemned.
     pub ends_ms: i64,
-    /// Whether the end has passed, by the broker's clock.
-    pub ended: bool,
+    /// How long until the end, by the broker's clock; zero when it has passed.
+    pub left: Duration,
 }
 
 /// What a condemned incarnation leaves behind.

@@ -17,7 +17,7 @@ use crate::worker::DEFAULT_CONCURRENCY;
                   rediss://… (TLS) or unix:///path\n  \
                   TASK_NAMESPACE                   keeps applications on one server apart (default: task)\n\n\
                   Exit codes: 0 all went well, 1 it failed, 2 the command line or the environment is wrong,\n\
-                  3 no task of this name, 6 the server cannot be reached"
+                  3 no task of this name, 6 the server is not available"
 )]
 pub(super) struct Arguments {
     #[command(flatten)]

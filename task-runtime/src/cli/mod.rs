@@ -44,7 +44,7 @@ const SHUTDOWN_LIMIT: Duration = Duration::from_secs(1);
 ///
 /// # Exit codes
 /// 0 all went well; 1 it failed; 2 the command line or the environment is wrong; 3 no task of this
-/// name; 6 the server cannot be reached.
+/// name; 6 the server is not available.
 #[must_use = "an application does nothing until `main` or `run` is called"]
 #[derive(Clone, Default)]
 pub struct App {

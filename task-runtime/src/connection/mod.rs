@@ -30,7 +30,9 @@ pub(crate) enum Fault {
     Elsewhere(String),
     /// Another node of the cluster has the keys: nothing happened.
     Moved(Redirect),
-    /// The server refuses for now: nothing happened.
+    /// The server serves nobody for now, and will by itself: nothing happened.
+    Busy(String),
+    /// The server refuses until someone acts: nothing happened.
     Refused(String),
     /// The server has no memory left: nothing happened.
     Full,
@@ -54,11 +56,12 @@ pub(crate) struct Redirect {
 impl From<Fault> for Error {
     fn from(fault: Fault) -> Self {
         match fault {
-            Fault::Away(reason) => Self::Unavailable { reason },
+            Fault::Away(reason)
+            | Fault::Busy(reason)
+            | Fault::Elsewhere(reason)
+            | Fault::Moved(Redirect { reason, .. }) => Self::Unavailable { reason },
             Fault::Lost(reason) | Fault::Broken(reason) => Self::Indeterminate { reason },
-            Fault::Elsewhere(reason) | Fault::Refused(reason) | Fault::Moved(Redirect { reason, .. }) => {
-                Self::Rejected { reason }
-            }
+            Fault::Refused(reason) => Self::Rejected { reason },
             Fault::Full => Self::QueueFull,
             Fault::NoScript => Self::Rejected { reason: "the server forgets scripts as soon as they load".into() },
         }
@@ -78,10 +81,8 @@ fn classify(error: &RedisError) -> Fault {
         Some("READONLY" | "MASTERDOWN" | "CLUSTERDOWN") => Fault::Elsewhere(text),
         Some("NOSCRIPT") => Fault::NoScript,
         Some("OOM") => Fault::Full,
-        Some(
-            "LOADING" | "BUSY" | "TRYAGAIN" | "MISCONF" | "NOREPLICAS" | "NOAUTH" | "WRONGPASS" | "NOPERM"
-            | "CROSSSLOT",
-        ) => Fault::Refused(text),
+        Some("LOADING" | "BUSY" | "TRYAGAIN") => Fault::Busy(text),
+        Some("MISCONF" | "NOREPLICAS" | "NOAUTH" | "WRONGPASS" | "NOPERM" | "CROSSSLOT") => Fault::Refused(text),
         Some(_) => Fault::Broken(text),
     }
 }

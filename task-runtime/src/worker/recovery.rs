@@ -19,6 +19,9 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 /// A lease that does not move for so many times its length is over whatever its end says: the
 /// server's clock may have been set back.
 const STALE_LEASES: u32 = 3;
+/// How long after the end of a lease its worker is looked for; drawn anew each time, so that not
+/// all workers come at once.
+const AFTER_END: Duration = Duration::from_millis(500);
 
 /// Watches the workers of one queue.
 pub(super) struct Recovery {
@@ -29,12 +32,15 @@ pub(super) struct Recovery {
 }
 
 impl Recovery {
-    /// Looks again and again, at jittered intervals of a fourth to a third of the lease.
+    /// Looks again and again, at jittered intervals of a fourth to a third of the lease, and sooner
+    /// when a lease ends before.
     pub(super) async fn run(self) {
         let mut evidence = Evidence::new(self.shared.lease);
         let mut next_sweep = Instant::now() + SWEEP_INTERVAL.mul_f64(fastrand::f64());
         loop {
-            sleep(self.shared.lease.mul_f64(1.0 / 4.0 + fastrand::f64() / 12.0)).await;
+            let interval = self.shared.lease.mul_f64(1.0 / 4.0 + fastrand::f64() / 12.0);
+            let next_end = evidence.next_end.map(|left| left + AFTER_END.mul_f64(fastrand::f64()));
+            sleep(next_end.map_or(interval, |end| end.min(interval))).await;
             if let Err(error) = self.look(&mut evidence).await {
                 // Whatever was seen before the gap proves nothing after it.
                 evidence.clear();
@@ -107,16 +113,17 @@ struct Evidence {
     lease: Duration,
     seen: HashMap<Incarnation, (i64, Instant)>,
     last: Option<Instant>,
+    /// How long after the last look the next lease ends.
+    next_end: Option<Duration>,
 }
 
 impl Evidence {
     fn new(lease: Duration) -> Self {
-        Self { lease, seen: HashMap::new(), last: None }
+        Self { lease, seen: HashMap::new(), last: None, next_end: None }
     }
 
     fn clear(&mut self) {
-        self.seen.clear();
-        self.last = None;
+        *self = Self::new(self.lease);
     }
 
     /// Takes down what is seen now; answers which leases are over, and whether against their own
@@ -131,6 +138,8 @@ impl Evidence {
         self.last = Some(now);
         let stale_after = self.lease.max(DEFAULT_LEASE) * STALE_LEASES;
         let before = std::mem::take(&mut self.seen);
+        let others = leases.iter().filter(|lease| !own(&lease.incarnation));
+        self.next_end = others.map(|lease| lease.left).filter(|left| !left.is_zero()).min();
         let mut over = Vec::new();
         for lease in leases {
             if own(&lease.incarnation) {
@@ -140,7 +149,7 @@ impl Evidence {
             let since = unchanged.map_or(now, |(_, since)| *since);
             self.seen.insert(lease.incarnation.clone(), (lease.ends_ms, since));
             let still = now - since;
-            if lease.ended && still >= self.lease / 2 {
+            if lease.left.is_zero() && still >= self.lease / 2 {
                 over.push((lease, false));
             } else if still >= stale_after {
                 over.push((lease, true));
@@ -157,7 +166,8 @@ mod tests {
     const LEASE: Duration = Duration::from_secs(30);
 
     fn lease(incarnation: &Incarnation, ends_ms: i64, ended: bool) -> Lease {
-        Lease { incarnation: incarnation.clone(), ends_ms, ended }
+        let left = if ended { Duration::ZERO } else { LEASE };
+        Lease { incarnation: incarnation.clone(), ends_ms, left }
     }
 
     /// Looks every eight seconds at one lease; answers after how many seconds it is over.

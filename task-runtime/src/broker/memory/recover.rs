@@ -1,5 +1,7 @@
 //! What becomes of the jobs of a worker that vanished: workers, condemn, settle for it.
 
+use std::time::Duration;
+
 use std::collections::BTreeSet;
 
 use super::queue::{Again, Queue};
@@ -16,7 +18,7 @@ impl Queue {
         let lease = |(incarnation, ends_ms): (&Incarnation, &i64)| Lease {
             incarnation: incarnation.clone(),
             ends_ms: *ends_ms,
-            ended: *ends_ms <= now,
+            left: Duration::from_millis(u64::try_from(*ends_ms - now).unwrap_or(0)),
         };
         self.workers.iter().map(lease).collect()
     }

@@ -111,7 +111,8 @@ pub(super) fn leases(reply: Value) -> Read<Vec<Lease>> {
     while parts.len() > 0 {
         let incarnation = Incarnation::from_stored(next(SCRIPT, &mut parts)?);
         let ends_ms = next::<f64>(SCRIPT, &mut parts)? as i64;
-        leases.push(Lease { incarnation, ends_ms, ended: ends_ms <= now });
+        let left = Duration::from_millis(u64::try_from(ends_ms - now).unwrap_or(0));
+        leases.push(Lease { incarnation, ends_ms, left });
     }
     Ok(leases)
 }
