@@ -32,6 +32,9 @@ pub const FLOOR: Duration = Duration::from_secs(60);
 /// Most end records of one queue, whatever else retention says.
 pub const MAX_KEPT: usize = 100_000;
 
+/// How the id of an incarnation ends whose worker serves several queues.
+const IN_COMPANY: &str = "+";
+
 /// One start of a worker on one queue: an id that is never used again.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Incarnation(String);
@@ -41,6 +44,19 @@ impl Incarnation {
     #[must_use]
     pub fn random() -> Self {
         Self(Uuid::now_v7().simple().to_string())
+    }
+
+    /// A new one of a worker that serves other queues beside this one: what it runs here says
+    /// nothing of what else was on board when it vanishes.
+    #[must_use]
+    pub fn random_in_company() -> Self {
+        Self(format!("{}{IN_COMPANY}", Self::random()))
+    }
+
+    /// Whether its worker serves other queues too.
+    #[must_use]
+    pub fn is_in_company(&self) -> bool {
+        self.0.ends_with(IN_COMPANY)
     }
 
     #[cfg(feature = "redis")]

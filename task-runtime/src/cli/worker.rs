@@ -32,7 +32,7 @@ fn with_queues(mut worker: WorkerBuilder, queues: &[String]) -> Result<WorkerBui
             Some((name, weight)) => {
                 let weight = weight.parse().map_err(|_| {
                     let message =
-                        format!("the weight of queue `{name}` is `{weight}`, expected a whole number of 1 or more");
+                        format!("the weight of queue `{name}` is `{weight}`, expected a whole number of 1 to 1000");
                     Exit::new(Exit::USAGE, message)
                 })?;
                 worker.weighted_queue(name, weight)

@@ -104,6 +104,15 @@ pub fn requires<T: FromContext>() -> Option<Requirement> {
     T::requirement()
 }
 
+/// A body on the blocking pool. One that waits for a thread when this is dropped never begins.
+struct Blocking<T>(tokio::task::JoinHandle<T>);
+
+impl<T> Drop for Blocking<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 /// Runs a synchronous body on the blocking pool; its panic is a failure.
 ///
 /// # Errors
@@ -111,7 +120,7 @@ pub fn requires<T: FromContext>() -> Option<Requirement> {
 pub async fn blocking<T: Send + 'static>(
     body: impl FnOnce() -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
-    tokio::task::spawn_blocking(|| catch(body))
-        .await
-        .unwrap_or_else(|_| Err(Failure::new("the runtime shut down before the blocking task began")))
+    let mut running = Blocking(tokio::task::spawn_blocking(|| catch(body)));
+    let ended = (&mut running.0).await;
+    ended.unwrap_or_else(|_| Err(Failure::new("the runtime shut down before the blocking task began")))
 }

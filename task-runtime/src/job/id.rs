@@ -45,6 +45,12 @@ impl JobId {
         Err(Error::InvalidName { what: "job id", name, fault })
     }
 
+    /// An id that a broker holds, whoever put it there.
+    #[cfg(feature = "redis")]
+    pub(crate) fn from_stored(text: &str) -> Self {
+        Self(text.into())
+    }
+
     /// When an id made by [`JobId::random`] was made, in milliseconds since 1970.
     #[must_use]
     pub fn created_ms(&self) -> Option<i64> {

@@ -23,6 +23,8 @@ pub const DEFAULT_LEASE: Duration = Duration::from_secs(30);
 pub const DEFAULT_GRACE: Duration = Duration::from_secs(25);
 /// How long a job waits for a worker that knows its task before it is dead.
 pub const DEFAULT_UNKNOWN_GRACE: Duration = Duration::from_secs(10 * 60);
+/// The largest weight of a queue.
+pub const MAX_WEIGHT: u32 = 1_000;
 /// Most queues of one worker.
 pub const MAX_QUEUES: usize = 64;
 
@@ -91,7 +93,7 @@ impl WorkerBuilder {
         self
     }
 
-    /// Serves this queue with a weight of 1 or more: of the jobs that may run at a time, each queue
+    /// Serves this queue with a weight of 1 to 1,000: of the jobs that may run at a time, each queue
     /// that has jobs to claim gets its part.
     pub fn weighted_queue(mut self, name: impl Into<String>, weight: u32) -> Self {
         self.weighted.push((name.into(), weight));
@@ -218,8 +220,8 @@ impl WorkerBuilder {
                 Ok(queue) => queues.push((queue, weight)),
                 Err(error) => faults.push(error.to_string()),
             }
-            if weight == 0 {
-                faults.push(format!("queue `{}` has weight 0, expected 1 or more", name.escape_debug()));
+            if !(1..=MAX_WEIGHT).contains(&weight) {
+                faults.push(format!("queue `{}` has weight {weight}, expected 1 to {MAX_WEIGHT}", name.escape_debug()));
             }
         }
         if queues.len() > MAX_QUEUES {

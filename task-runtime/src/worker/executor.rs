@@ -1,5 +1,6 @@
 //! From a claim to its settlement: one attempt of one job.
 
+use std::borrow::Cow;
 use std::future::pending;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -44,11 +45,13 @@ impl Executor {
             opened.as_ref().map_or_else(|refused| refused.header.as_deref(), |(_, envelope)| Some(&envelope.header));
         let attempt = terms(header, opened.as_ref().ok().map(|(task, _)| *task), state);
         let priority = attempt.priority;
-        let ending = Ending { id: id.clone(), number, inbox: Arc::clone(&self.inbox), permit };
+        let task = opened.as_ref().map_or_else(|refused| refused.task.clone(), |(task, _)| task.name.into());
+        let inbox = Arc::clone(&self.inbox);
+        let ending = Ending { task, id: id.clone(), number, attempt, inbox, permit: Some(permit) };
         let attempt = match opened {
-            Ok((task, envelope)) => Some(self.spawn(task, envelope, claim.token, attempt, &stop, ending)),
+            Ok((task, envelope)) => Some(self.spawn(task, envelope, claim.token, &stop, ending)),
             Err(refused) => {
-                ending.settle(&refused.task, refused.outcome, &attempt);
+                ending.settle(refused.outcome);
                 None
             }
         };
@@ -60,11 +63,10 @@ impl Executor {
         task: &'static TaskDef,
         envelope: Envelope,
         token: u64,
-        mut attempt: Attempt,
         stop: &Stop,
-        ending: Ending,
+        mut ending: Ending,
     ) -> tokio::task::AbortHandle {
-        let number = attempt.state.attempts + 1;
+        let number = ending.number_of_attempt();
         let span = info_span!("job", task = task.name, id = %ending.id, attempt = number);
         let ctx = Context::new(Facts {
             job: ending.id.clone(),
@@ -81,8 +83,8 @@ impl Executor {
         let run = async move {
             let start = Instant::now();
             let outcome = run(task, ctx, envelope.args, timeout, &stop).await;
-            attempt.duration = start.elapsed();
-            ending.settle(task.name, outcome, &attempt);
+            ending.attempt.duration = start.elapsed();
+            ending.settle(outcome);
         };
         tokio::spawn(run.instrument(span)).abort_handle()
     }
@@ -92,7 +94,7 @@ impl Executor {
 struct Refused {
     outcome: Outcome,
     /// What its header says, for the log.
-    task: String,
+    task: Cow<'static, str>,
     header: Option<Box<Header>>,
 }
 
@@ -122,7 +124,7 @@ fn open(registry: &Registry, envelope: &[u8]) -> Result<(&'static TaskDef, Envel
         Ok(_) => Outcome::Unknown { park_as, reason },
         Err(error) => Outcome::Undecodable(error.to_string()),
     };
-    Err(Refused { outcome, task, header: Some(header) })
+    Err(Refused { outcome, task: task.into(), header: Some(header) })
 }
 
 /// What counts for this attempt: what the job says, else the task, else the defaults.
@@ -172,38 +174,61 @@ async fn overdue(stop: &Stop) {
 
 /// What is needed to tell how a claim ended.
 struct Ending {
+    task: Cow<'static, str>,
     id: JobId,
     number: u64,
+    attempt: Attempt,
     inbox: Arc<Inbox>,
-    permit: Permit,
+    /// Until it is told.
+    permit: Option<Permit>,
 }
 
 impl Ending {
-    fn settle(self, task: &str, outcome: Outcome, attempt: &Attempt) {
+    fn number_of_attempt(&self) -> u32 {
+        self.attempt.state.attempts.saturating_add(1)
+    }
+
+    fn settle(mut self, outcome: Outcome) {
+        self.tell(outcome);
+    }
+
+    fn tell(&mut self, outcome: Outcome) {
         let error = match &outcome {
             Outcome::Failed(error) | Outcome::Undecodable(error) | Outcome::Unknown { reason: error, .. } => {
                 Some(error.clone())
             }
             Outcome::Completed(_) | Outcome::Cancelled | Outcome::Stopped => None,
         };
-        let settlement = settle(outcome, attempt, fastrand::f64());
-        report(task, &self.id, &settlement, error.as_deref().unwrap_or_default(), attempt);
-        self.inbox.tell(|news| news.ended.push((self.id, self.number, settlement)));
+        let settlement = settle(outcome, &self.attempt, fastrand::f64());
+        self.report(&settlement, error.as_deref().unwrap_or_default());
+        self.inbox.tell(|news| news.ended.push((self.id.clone(), self.number, settlement)));
         // Only now, so that the turn which claims the next job also settles this one.
-        drop(self.permit);
+        self.permit = None;
+    }
+
+    /// One line for each attempt, at the level at which someone should look.
+    fn report(&self, settlement: &Settlement, error: &str) {
+        let Self { task, id, attempt: Attempt { max_attempts: of, duration: ran, .. }, .. } = self;
+        let number = self.number_of_attempt();
+        match settlement {
+            Settlement::Finish { .. } => tracing::debug!(%task, %id, ?ran, "ended"),
+            Settlement::Retry { delay, .. } => {
+                tracing::warn!(%task, %id, error, ?ran, again_in = ?delay, "attempt {number} of {of} failed");
+            }
+            Settlement::Dead { .. } => tracing::error!(%task, %id, error, ?ran, "dead after attempt {number} of {of}"),
+            Settlement::Release { .. } => tracing::info!(%task, %id, ?ran, "given back, the worker stops"),
+            Settlement::Park { .. } => {
+                tracing::warn!(%task, %id, reason = error, "parked for a worker that knows its task");
+            }
+        }
     }
 }
 
-/// One line for each attempt, at the level at which someone should look.
-fn report(task: &str, id: &JobId, settlement: &Settlement, error: &str, attempt: &Attempt) {
-    let (number, of, ran) = (attempt.state.attempts + 1, attempt.max_attempts, attempt.duration);
-    match settlement {
-        Settlement::Finish { .. } => tracing::debug!(task, %id, ?ran, "ended"),
-        Settlement::Retry { delay, .. } => {
-            tracing::warn!(task, %id, error, ?ran, again_in = ?delay, "attempt {number} of {of} failed");
+impl Drop for Ending {
+    /// What a task leaves behind is dropped outside of what catches its panics.
+    fn drop(&mut self) {
+        if self.permit.is_some() && std::thread::panicking() {
+            self.tell(Outcome::Failed("panicked while it was dropped, after it was stopped".into()));
         }
-        Settlement::Dead { .. } => tracing::error!(task, %id, error, ?ran, "dead after attempt {number} of {of}"),
-        Settlement::Release { .. } => tracing::info!(task, %id, ?ran, "given back, the worker stops"),
-        Settlement::Park { .. } => tracing::warn!(task, %id, reason = error, "parked for a worker that knows its task"),
     }
 }

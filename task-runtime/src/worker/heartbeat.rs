@@ -93,7 +93,7 @@ impl Inner {
         let interval = (lease / 3).min(LONGEST_INTERVAL);
         let (mut last, mut stalled) = (Instant::now(), false);
         loop {
-            tokio::time::sleep(LOOK.min(interval)).await;
+            tokio::time::sleep(LOOK.min(interval.saturating_sub(last.elapsed()))).await;
             let still = self.elapsed_ms().saturating_sub(self.moved_ms.load(Ordering::Relaxed));
             let still = Duration::from_millis(still);
             if still >= STALLED && !stalled {

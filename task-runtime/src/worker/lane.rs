@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use crate::broker::{Broker, Incarnation, MAX_RECOVER, MAX_WAKE_WAIT, Retention};
+use crate::broker::{Broker, Incarnation, MAX_RECOVER, MAX_WAKE_WAIT, Retention, Turn};
 use crate::error::Error;
 use crate::job::{JobId, QueueName};
 
@@ -20,7 +20,9 @@ use super::shutdown::{Stage, WorkerHandle};
 use super::wake::Wake;
 
 /// Longest time that giving back takes when a worker stops.
-const LEAVE_LIMIT: Duration = Duration::from_secs(5);
+const LEAVE_LIMIT: Duration = Duration::from_secs(2);
+/// How long a turn that is under way is still waited for then.
+const LAST_TURN: Duration = Duration::from_millis(500);
 /// Longest time between two turns while jobs run.
 const LOOK_WHILE_BUSY: Duration = Duration::from_secs(1);
 
@@ -33,6 +35,14 @@ pub(super) struct Shared {
     pub(super) retention: Retention,
     /// Whether the worker stops when there is nothing left to do.
     pub(super) burst: bool,
+    /// Whether the worker serves several queues.
+    pub(super) several: bool,
+}
+
+impl Shared {
+    fn incarnation(&self) -> Incarnation {
+        if self.several { Incarnation::random_in_company() } else { Incarnation::random() }
+    }
 }
 
 /// One queue of one worker. One turn is under way at a time.
@@ -56,10 +66,14 @@ pub(super) struct Lane {
     pub(super) to_adopt: Vec<JobId>,
     /// What a turn whose answer never came may have claimed stays reserved.
     pub(super) reserved: Reserved,
+    /// The turn that is under way.
+    pub(super) under_way: Option<Turn>,
     /// Whether a turn was sent of which it is not known whether it was carried out.
     pub(super) in_doubt: bool,
     /// Tasks with parked jobs that are known here.
     pub(super) take: Vec<String>,
+    /// Whether the queue was paused at the last turn.
+    pub(super) paused: bool,
     /// Whether the last turn left jobs that could be claimed.
     pub(super) hungry: bool,
     /// Whether a turn is due whatever else there is.
@@ -88,19 +102,21 @@ impl Lane {
             wake: Wake::new(Arc::clone(&shared.broker), queue.clone()),
             stages: shared.handle.stages(),
             reserved: shared.permits.none(at),
+            incarnation: shared.incarnation(),
             shared,
             queue,
             at,
             inbox,
             executor,
             beat,
-            incarnation: Incarnation::random(),
             registered: false,
             step: 0,
             board: Board::default(),
             to_adopt: Vec::new(),
+            under_way: None,
             in_doubt: false,
             take: Vec::new(),
+            paused: false,
             hungry: true,
             must_turn: true,
             turn_by: Instant::now(),
@@ -126,7 +142,16 @@ impl Lane {
                 Stage::Leaving => break,
             }
             if self.pause.is_over() && self.wants_turn(stage) {
-                self.turn(stage).await;
+                let mut stages = self.stages.clone();
+                let cut_off = async {
+                    // An error says that the worker is gone, and then nothing is left to wait for.
+                    let _ = stages.wait_for(|stage| *stage == Stage::Leaving).await;
+                    tokio::time::sleep(LAST_TURN).await;
+                };
+                tokio::select! {
+                    () = self.turn(stage) => {}
+                    () = cut_off => self.doubt(),
+                }
             } else {
                 self.wait(stage).await;
             }
@@ -164,13 +189,16 @@ impl Lane {
 
     /// Whether there is something to claim, as far as is known.
     pub(super) fn wants_jobs(&self) -> bool {
-        self.hungry || !self.take.is_empty() || self.alone_until.is_some_and(|until| until <= Instant::now())
+        let alone = self.alone_until.is_some_and(|until| until <= Instant::now());
+        !self.paused && (self.hungry || !self.take.is_empty() || alone)
     }
 
     /// Waits until there may be a reason for a turn.
     async fn wait(&mut self, stage: Stage) {
         let paused_until = self.pause.until();
-        let due = self.alone_until.map_or(self.turn_by, |until| until.min(self.turn_by));
+        // Once that time has come, the permits ring as soon as nothing else runs.
+        let alone_until = self.alone_until.filter(|until| *until > Instant::now());
+        let due = alone_until.map_or(self.turn_by, |until| until.min(self.turn_by));
         let until = paused_until.unwrap_or(due);
         // Only a worker that could take a job waits for one, and not while the broker is away.
         let listens = stage == Stage::Running
@@ -205,7 +233,7 @@ impl Lane {
         self.to_adopt.clear();
         self.reserved.clear();
         self.in_doubt = false;
-        self.incarnation = Incarnation::random();
+        self.incarnation = self.shared.incarnation();
         self.registered = false;
         self.step = 0;
         self.set_hungry(true);
@@ -214,13 +242,15 @@ impl Lane {
     /// Tells what has ended, gives back what has not, and ends the incarnation.
     async fn leave(&mut self) -> Result<(), Error> {
         self.reserved.clear();
-        while self.registered && self.board.has_unsent() {
-            self.pause.over().await;
-            self.turn(Stage::Leaving).await;
-        }
+        // What has ended by now is told; what has not is stopped, and can end no more.
+        self.read_inbox();
         let mut left = self.board.give_up();
         if !left.is_empty() {
             tracing::info!(queue = %self.queue, jobs = left.len(), "given back, the worker stops");
+        }
+        while self.registered && self.board.has_unsent() {
+            self.pause.over().await;
+            self.turn(Stage::Leaving).await;
         }
         while self.registered {
             let some = &left[..left.len().min(MAX_RECOVER)];

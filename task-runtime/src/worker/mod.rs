@@ -15,7 +15,7 @@ mod turn;
 mod wake;
 
 pub use builder::{
-    DEFAULT_CONCURRENCY, DEFAULT_GRACE, DEFAULT_LEASE, DEFAULT_UNKNOWN_GRACE, MAX_CONCURRENCY, MAX_QUEUES,
+    DEFAULT_CONCURRENCY, DEFAULT_GRACE, DEFAULT_LEASE, DEFAULT_UNKNOWN_GRACE, MAX_CONCURRENCY, MAX_QUEUES, MAX_WEIGHT,
     WorkerBuilder,
 };
 pub use shutdown::WorkerHandle;
@@ -76,7 +76,9 @@ impl Worker {
     /// The first signal has it claim nothing more and finish what runs within the grace; what has
     /// not finished is then cancelled, and given back without counting an attempt. The second
     /// signal gives back at once. From the first call on, these signals no longer end the process
-    /// by themselves.
+    /// by themselves; and a body on the blocking pool that does not look at its token keeps a Tokio
+    /// runtime from ending, unless the program ends it with `Runtime::shutdown_timeout`, as
+    /// `App::main` does.
     ///
     /// # Errors
     /// [`Error::Rejected`] when the system gives no thread for heartbeats;
@@ -125,6 +127,7 @@ impl Worker {
             lease: self.lease,
             retention: self.retention,
             burst: self.burst,
+            several: self.queues.len() > 1,
         });
         let mut running = JoinSet::new();
         // What goes on beside the lanes ends with them.

@@ -25,8 +25,8 @@ struct State {
     few: usize,
     sharing: Sharing,
     lanes: Vec<Share>,
-    /// The lane that is to run one job with nothing beside it.
-    exclusive: Option<usize>,
+    /// The lane that is to run one job with nothing beside it, and whether it does.
+    exclusive: Option<(usize, bool)>,
     /// Whether every lane looks again whenever anything moved.
     burst: bool,
     /// Grows with every claim and every end: what has not grown since a look was nothing.
@@ -70,6 +70,10 @@ impl Permits {
         let share = &mut state.lanes[lane];
         share.held += count;
         reserved.count += count;
+        if count > 0 && state.sharing == Sharing::Weighted {
+            // Those that had to let this one go first may take their part now.
+            state.ring(lane, false);
+        }
     }
 
     /// Whether a turn of `lane` could claim anything.
@@ -93,7 +97,7 @@ impl Permits {
         }
         let was = std::mem::replace(&mut share.hungry, hungry);
         if was && !hungry {
-            state.ring();
+            state.ring(lane, true);
         }
     }
 
@@ -101,24 +105,24 @@ impl Permits {
     pub(super) fn ask_exclusive(&self, lane: usize) {
         let mut state = self.lock();
         if state.exclusive.is_none() {
-            state.exclusive = Some(lane);
-            state.ring();
+            state.exclusive = Some((lane, false));
+            state.lanes[lane].inbox.ring();
         }
     }
 
-    /// Lets all lanes claim again.
-    pub(super) fn end_exclusive(&self, lane: usize) {
+    /// Lets all lanes claim again, unless the job that was waited for runs.
+    pub(super) fn withdraw_exclusive(&self, lane: usize) {
         let mut state = self.lock();
-        if state.exclusive == Some(lane) {
+        if state.exclusive == Some((lane, false)) {
             state.exclusive = None;
-            state.ring();
+            state.ring(lane, true);
         }
     }
 
     /// Whether the whole worker is reserved for `lane` and runs nothing but what `reserved` is for.
     pub(super) fn is_exclusive(&self, lane: usize, reserved: &Reserved) -> bool {
         let state = self.lock();
-        state.exclusive == Some(lane) && state.total - state.free == reserved.count
+        state.exclusive == Some((lane, false)) && state.total - state.free == reserved.count
     }
 
     /// Whether nothing runs and nothing is being claimed.
@@ -152,14 +156,17 @@ impl Permits {
             return;
         }
         let mut state = self.lock();
+        // Who found no room did not wait for jobs, and must begin to.
+        let mut to_all = state.free == 0;
         state.free += count;
         state.few -= few;
         state.lanes[lane].held -= count;
         state.moves += u64::from(ran);
-        if ran && state.exclusive == Some(lane) && state.free == state.total {
+        if ran && state.exclusive == Some((lane, true)) {
             state.exclusive = None;
+            to_all = true;
         }
-        state.ring();
+        state.ring(lane, to_all);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -171,7 +178,7 @@ impl State {
     /// How many permits `lane` may take now.
     fn room(&self, lane: usize) -> usize {
         match self.exclusive {
-            Some(owner) if owner == lane => return usize::from(self.free == self.total),
+            Some((owner, false)) if owner == lane => return usize::from(self.free == self.total),
             Some(_) => return 0,
             None => {}
         }
@@ -182,8 +189,9 @@ impl State {
             Sharing::Weighted => {
                 let mine = &self.lanes[lane];
                 let others: Vec<_> = hungry.map(|(_, share)| share).collect();
-                let all = others.iter().map(|share| share.weight).sum::<u32>() + mine.weight;
-                let part = |share: &Share| (self.total * share.weight as usize / all as usize).max(1);
+                let weight = |share: &Share| share.weight as usize;
+                let all = others.iter().map(|share| weight(share)).sum::<usize>() + weight(mine);
+                let part = |share: &Share| (self.total * weight(share) / all).max(1);
                 if others.iter().any(|share| share.held < part(share) && share.served < mine.served) {
                     return 0;
                 }
@@ -193,10 +201,12 @@ impl State {
         }
     }
 
-    /// Has every lane that wants permits look again.
-    fn ring(&self) {
-        for (lane, share) in self.lanes.iter().enumerate() {
-            if share.hungry || self.burst || self.exclusive == Some(lane) {
+    /// Has every lane look again that may want permits: `lane`, whose permits they were, those that
+    /// are hungry, or all.
+    fn ring(&self, lane: usize, to_all: bool) {
+        for (at, share) in self.lanes.iter().enumerate() {
+            let concerned = at == lane || share.hungry || self.exclusive == Some((at, false));
+            if concerned || to_all || self.burst {
                 share.inbox.ring();
             }
         }
@@ -225,6 +235,9 @@ impl Reserved {
         state.lanes[self.lane].served += 1.0 / weight;
         state.few += usize::from(few);
         state.moves += 1;
+        if let Some((lane, taken)) = &mut state.exclusive {
+            *taken |= *lane == self.lane;
+        }
         drop(state);
         self.count -= usize::from(within);
         Permit { of: Arc::clone(&self.of), lane: self.lane, within, few }

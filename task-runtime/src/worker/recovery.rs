@@ -78,7 +78,8 @@ impl Recovery {
                 break;
             }
             freed += condemned.jobs.len();
-            let decided: Vec<_> = condemned.jobs.iter().map(|job| decide(job, condemned.on_board)).collect();
+            let decide = |job: &Claim| decide(job, condemned.on_board, lease.incarnation.is_in_company());
+            let decided: Vec<_> = condemned.jobs.iter().map(decide).collect();
             self.broker().settle_for(&self.queue, &lease.incarnation, &decided).await?;
             lease.ends_ms = 0;
         }
@@ -94,11 +95,15 @@ impl Recovery {
     }
 }
 
-/// What becomes of one job of a worker that vanished with `company` jobs on board.
-fn decide(job: &Claim, company: usize) -> Recovered {
+/// What becomes of one job of a worker that vanished with `on_board` jobs of this queue, and perhaps
+/// with some of others.
+fn decide(job: &Claim, on_board: usize, others: bool) -> Recovered {
     let max_crashes = Header::decode(&job.envelope).map_or(DEFAULT_MAX_CRASHES, |header| header.max_crashes());
     let id = job.id.clone();
-    match after_crash(State::decode(job.state.as_deref()), company, max_crashes) {
+    let state = State::decode(job.state.as_deref());
+    // One on its last chance ran alone in the whole worker; of any other that is not known.
+    let alone = on_board == 1 && (!others || (state.crashes > 0 && state.crashes + 1 >= max_crashes));
+    match after_crash(state, if alone { 1 } else { on_board.max(2) }, max_crashes) {
         Verdict::Few(state) => Recovered::Few { id, state: state.encode() },
         Verdict::Alone(state) => Recovered::Alone { id, state: state.encode() },
         Verdict::Dead(state) => {

@@ -13,6 +13,8 @@ use super::shutdown::Stage;
 
 /// One turn in so many looks at the priorities in another order, so that none starves.
 const OTHER_ORDER: u64 = 8;
+/// Most jobs that are adopted at a time: their envelopes come in one answer of at most about 1 MiB.
+const MAX_ADOPT: usize = 4;
 /// How long a worker that has other jobs leaves a job alone that must run alone, in seconds; drawn
 /// anew each time, so that not every worker stops claiming.
 const PATIENCE: std::ops::RangeInclusive<u64> = 10..=30;
@@ -41,8 +43,11 @@ impl Lane {
         self.adopt().await?;
         let moves = self.shared.permits.moves();
         let turn = self.next_turn(stage);
+        let turn = &*self.under_way.insert(turn);
+        let answer = self.shared.broker.turn(&self.queue, turn).await;
+        let Some(turn) = self.under_way.take() else { return Ok(()) };
         self.must_turn = false;
-        match self.shared.broker.turn(&self.queue, &turn).await {
+        match answer {
             Ok(TurnAnswer::Done(done)) => {
                 self.done(&turn, done);
                 self.stop_when_drained(moves);
@@ -69,6 +74,14 @@ impl Lane {
         Ok(())
     }
 
+    /// The turn that was under way is waited for no longer.
+    pub(super) fn doubt(&mut self) {
+        if let Some(turn) = self.under_way.take() {
+            self.board.put_back(turn.settlements);
+            self.in_doubt = true;
+        }
+    }
+
     /// Registers the incarnation, unless it is.
     async fn begin(&mut self) -> Result<(), Error> {
         if !self.registered {
@@ -83,7 +96,7 @@ impl Lane {
     /// lost.
     async fn adopt(&mut self) -> Result<(), Error> {
         while !self.to_adopt.is_empty() {
-            let some = &self.to_adopt[..self.to_adopt.len().min(MAX_TURN)];
+            let some = &self.to_adopt[..self.to_adopt.len().min(MAX_ADOPT)];
             let claims = self.shared.broker.adopt(&self.queue, &self.incarnation, some).await?;
             let count = some.len();
             self.to_adopt.drain(..count);
@@ -133,15 +146,14 @@ impl Lane {
         self.reserved.clear();
         self.in_doubt = false;
         done.asked.iter().for_each(|id| self.board.ask(id));
-        self.take = match done.paused {
-            true => Vec::new(),
-            false => done.parked.into_iter().filter(|task| self.executor.registry.get(task).is_some()).collect(),
-        };
+        self.paused = done.paused;
+        // Also while paused: that a worker knows them keeps parked jobs from being dead.
+        self.take = done.parked.into_iter().filter(|task| self.executor.registry.get(task).is_some()).collect();
         let look = next_look(!self.board.is_empty());
         self.turn_by = done.next_due.map_or(look, |due| look.min(Instant::now() + due + Duration::from_millis(1)));
         self.set_hungry(done.more);
-        if turn.empty && claimed == 0 {
-            self.shared.permits.end_exclusive(self.at);
+        if !done.alone || (turn.empty && claimed == 0) {
+            self.shared.permits.withdraw_exclusive(self.at);
         }
         self.alone_until = match self.alone_until {
             _ if turn.empty || !done.alone => None,
@@ -168,11 +180,13 @@ impl Lane {
 
     /// In a burst, stops the worker when no queue has anything left to do.
     fn stop_when_drained(&mut self, moves: u64) {
-        if self.shared.burst && self.board.is_empty() && !self.wants_jobs() {
-            self.looked_at = Some(moves);
-            if self.shared.permits.found_nothing(self.at, moves) {
-                self.shared.handle.stop();
-            }
+        if !self.shared.burst || !self.board.is_empty() {
+            return;
+        }
+        self.looked_at = Some(moves);
+        let nothing = !self.wants_jobs() && self.alone_until.is_none();
+        if nothing && self.shared.permits.found_nothing(self.at, moves) {
+            self.shared.handle.stop();
         }
     }
 
@@ -183,8 +197,13 @@ impl Lane {
         let Ok(TurnAnswer::OutOfStep { running, .. }) = self.shared.broker.turn(&self.queue, &never).await else {
             return Vec::new();
         };
-        let claims = self.shared.broker.adopt(&self.queue, &self.incarnation, &running).await.unwrap_or_default();
-        claims.into_iter().map(|claim| (claim.id, priority(&claim.envelope))).collect()
+        let mut found = Vec::with_capacity(running.len());
+        for some in running.chunks(MAX_ADOPT) {
+            let claims = self.shared.broker.adopt(&self.queue, &self.incarnation, some).await.unwrap_or_default();
+            let known = |id: &JobId| claims.iter().find(|claim| claim.id == *id).map(|claim| priority(&claim.envelope));
+            found.extend(some.iter().map(|id| (id.clone(), known(id).unwrap_or(DEFAULT_PRIORITY))));
+        }
+        found
     }
 }
 

@@ -35,7 +35,7 @@ impl Queue {
         let mut ids =
             if turn.empty && turn.want > 0 { self.pop(|queue| &mut queue.alone, 1, &mut looks) } else { Vec::new() };
         let taken_alone = !ids.is_empty();
-        if !taken_alone {
+        if !turn.empty {
             for task in &turn.take {
                 let parked = self.parked_of(task, turn.want - ids.len());
                 parked.iter().for_each(|id| self.unpark(id));

@@ -172,7 +172,7 @@ impl Queue {
                 return false;
             }
             Again::Parked(task, priority) => {
-                self.parked_tasks.entry(task.clone()).or_insert(now);
+                self.parked_tasks.insert(task.clone(), now);
                 self.marks.insert(id.clone(), Mark::Parked(task.clone(), priority));
                 self.parked.insert((task, priority, id));
                 return false;

@@ -71,7 +71,7 @@ impl Queue {
             next_due: self.hold_timer(me, now),
             parked: self.parked_tasks.keys().take(MAX_PARKED_TASKS).cloned().collect(),
             paused: self.paused,
-            alone: !self.alone.is_empty(),
+            alone: !self.paused && !self.alone.is_empty(),
         }))
     }
 

@@ -40,7 +40,17 @@ fn next<T: FromRedisValue>(script: &str, from: &mut impl Iterator<Item = Value>)
 }
 
 fn ids(script: &str, reply: Value) -> Read<Vec<JobId>> {
-    value::<Vec<String>>(script, reply)?.into_iter().map(JobId::new).collect()
+    Ok(value::<Vec<Vec<u8>>>(script, reply)?.iter().filter_map(|id| stored_id(id)).collect())
+}
+
+/// An id as it is stored. One that is no text was put there by a program of others; it is passed
+/// over, because what could be asked of it could not be written down either.
+fn stored_id(bytes: &[u8]) -> Option<JobId> {
+    let id = std::str::from_utf8(bytes).ok().map(JobId::from_stored);
+    if id.is_none() {
+        tracing::warn!(id = %bytes.escape_ascii(), "a job whose id is not text is passed over");
+    }
+    id
 }
 
 fn next_list(script: &str, from: &mut impl Iterator<Item = Value>) -> Read<Value> {
@@ -62,13 +72,13 @@ pub(super) fn enqueued(reply: Value) -> Read<Vec<Enqueued>> {
 pub(super) fn claims(script: &str, reply: Value) -> Read<Vec<Claim>> {
     let claim = |one: Value| {
         let mut one = list(script, one)?;
-        let id: String = next(script, &mut one)?;
+        let id: Vec<u8> = next(script, &mut one)?;
         let envelope: Vec<u8> = next(script, &mut one)?;
         let state: Option<Vec<u8>> = next(script, &mut one)?;
         let token: u64 = next(script, &mut one)?;
-        Ok(Claim { id: JobId::new(id)?, envelope, state, token })
+        Ok(stored_id(&id).map(|id| Claim { id, envelope, state, token }))
     };
-    list(script, reply)?.map(claim).collect()
+    list(script, reply)?.filter_map(|one| claim(one).transpose()).collect()
 }
 
 pub(super) fn turn(reply: Value) -> Read<TurnAnswer> {

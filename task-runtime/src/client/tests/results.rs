@@ -89,7 +89,7 @@ async fn work<T>(client: &Client, handle: &JobHandle<T>, settlement: Settlement)
             settlements: std::mem::take(&mut settlements),
             want: 1,
             few_room: 0,
-            empty: true,
+            empty: false,
             order: [9, 8, 7, 6, 5, 4, 3, 2, 1, 0],
             take: vec![],
             retention: Retention::default(),

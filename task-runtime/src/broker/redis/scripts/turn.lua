@@ -12,7 +12,7 @@ local step, lease, want = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]
 local few_room, empty, order = tonumber(ARGV[7]), ARGV[8] == '1', ARGV[9]
 local retention = {tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[13])}
 local takes = tonumber(ARGV[14])
-local MAX_BYTES, CHUNK, TIMER_GRACE_MS = 1048576, 64, 1000
+local MAX_BYTES, CHUNK, TIMER_GRACE_MS = 1048576, 32, 1000
 
 local last = redis.call('HGET', steps, incarnation)
 if not last then
@@ -30,22 +30,33 @@ local facts = redis.call('HMGET', meta, 'paused', 'timer', 'token')
 local paused = facts[1] and true or false
 local ids, envelopes, bytes, looked, took_alone = {}, {}, 0, 0, false
 
+-- Lends as many of the entries, from the first on, as the answer may carry; answers how many are to
+-- be taken from where they are. One without an envelope is only dropped.
 local function lend(entries)
-  looked = looked + #entries
-  local found, dropped = redis.call('HMGET', jobs, unpack(entries)), {}
+  local found, lent, dropped = redis.call('HMGET', jobs, unpack(entries)), {}, {}
+  local taken = 0
   for i, id in ipairs(entries) do
-    if found[i] then
+    if not found[i] then
+      dropped[#dropped + 1] = id
+    elseif #ids == 0 or bytes + #found[i] <= MAX_BYTES then
+      lent[#lent + 1] = id
       ids[#ids + 1] = id
       envelopes[#envelopes + 1] = found[i]
       bytes = bytes + #found[i]
     else
-      dropped[#dropped + 1] = id
+      bytes = MAX_BYTES
+      break
     end
+    taken = i
+  end
+  looked = looked + taken
+  if #lent > 0 then
+    redis.call('SADD', running, unpack(lent))
   end
   if #dropped > 0 then
-    redis.call('SREM', running, unpack(dropped))
     redis.call('HDEL', marks, unpack(dropped))
   end
+  return taken
 end
 
 local function claim_from(list, most)
@@ -56,15 +67,16 @@ local function claim_from(list, most)
     if #entries == 0 then
       return
     end
-    redis.call('SADD', running, unpack(entries))
-    redis.call('LPOP', list, #entries)
-    lend(entries)
+    local taken = lend(entries)
+    if taken > 0 then
+      redis.call('LPOP', list, taken)
+    end
   end
 end
 
 local function take_parked(task)
   local room = math.min(want - #ids, CHUNK)
-  if room <= 0 then
+  if room <= 0 or bytes >= MAX_BYTES then
     return
   end
   local members = redis.call('ZRANGEBYLEX', parked, '[' .. task .. '\0', '[' .. task .. '\0\255', 'LIMIT', 0, room)
@@ -72,13 +84,12 @@ local function take_parked(task)
   for i, member in ipairs(members) do
     entries[i] = string.match(member, '^%Z*%z%d%z(.*)$')
   end
-  if #entries > 0 then
-    redis.call('SADD', running, unpack(entries))
-    redis.call('ZREM', parked, unpack(members))
-    redis.call('HDEL', marks, unpack(entries))
-    lend(entries)
+  local taken = #entries > 0 and lend(entries) or 0
+  if taken > 0 then
+    redis.call('ZREM', parked, unpack(members, 1, taken))
+    redis.call('HDEL', marks, unpack(entries, 1, taken))
   end
-  if #members < room then
+  if #members < room and taken == #members then
     redis.call('HDEL', parked_tasks, task)
   end
 end
@@ -94,8 +105,7 @@ if want > 0 and not paused then
   if empty then
     claim_from(alone, 1)
     took_alone = #ids > 0
-  end
-  if not took_alone then
+  else
     for i = 15, 14 + takes do
       take_parked(ARGV[i])
     end
@@ -166,4 +176,4 @@ end
 
 local asked_here = redis.call('SCARD', asked) > 0 and redis.call('SINTER', asked, running) or {}
 local names = redis.call('HLEN', parked_tasks) > 0 and redis.call('HRANDFIELD', parked_tasks, 16) or {}
-return {'done', claims, more and 1 or 0, asked_here, due_in, names, paused and 1 or 0, waiting_alone and 1 or 0}
+return {'done', claims, more and 1 or 0, asked_here, due_in, names, paused and 1 or 0, waiting_alone and not paused and 1 or 0}

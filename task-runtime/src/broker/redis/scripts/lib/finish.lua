@@ -36,7 +36,7 @@ local function forget_beyond(index, most, limit, oldest_ms)
 end
 
 local function trim(retention, limit)
-  forget_beyond(done, retention[1], limit, now - FLOOR_MS)
+  forget_beyond(done, math.min(retention[1], MAX_KEPT), limit, now - FLOOR_MS)
   local aged = now - math.max(retention[2], FLOOR_MS)
   forget(done, redis.call('ZRANGEBYSCORE', done, '-inf', int(aged), 'LIMIT', 0, limit))
   forget_beyond(kept, MAX_KEPT, limit, now)

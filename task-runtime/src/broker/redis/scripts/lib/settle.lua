@@ -51,7 +51,7 @@ local function settle(moves, retention)
         local member = x .. '\0' .. y .. '\0' .. id
         redis.call('ZADD', parked, 0, member)
         redis.call('HSET', marks, id, 'parked ' .. member)
-        redis.call('HSETNX', parked_tasks, x, int(now))
+        redis.call('HSET', parked_tasks, x, int(now))
       elseif kind == 'r' and tonumber(x) > 0 then
         redis.call('ZADD', scheduled, int((now + tonumber(x)) * 10 + 9 - tonumber(y)), id)
       else
