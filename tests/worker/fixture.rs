@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use support::{eventually, namespace, shared_redis, shared_valkey};
+use support::{eventually, namespace, shared_cluster, shared_redis, shared_valkey};
 use task_runtime::broker::{Due, NewJob};
 use task_runtime::client::JobStatus;
 use task_runtime::job::{JobId, Namespace, QueueName};
@@ -24,6 +24,10 @@ pub(crate) async fn redis() -> Client {
 
 pub(crate) async fn valkey() -> Client {
     on(&shared_valkey().url()).await
+}
+
+pub(crate) async fn cluster() -> Client {
+    on(&shared_cluster().nodes()[0].url()).await
 }
 
 async fn on(url: &str) -> Client {
@@ -205,4 +209,19 @@ pub(crate) async fn count_company(#[inject] notes: Data<Notes>) {
         tokio::task::yield_now().await;
     }
     notes.add("-");
+}
+
+/// What panics when a stopped attempt is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("the lock is poisoned");
+    }
+}
+
+#[task(queue = "q", timeout = "50ms", max_attempts = 1)]
+pub(crate) async fn panic_when_dropped() {
+    let _bomb = Bomb;
+    std::future::pending::<()>().await;
 }

@@ -2,12 +2,13 @@
 
 mod fixture;
 
+mod corners;
 mod ending;
 mod injecting;
 mod queues;
 mod stopping;
 
-use fixture::{Bench, memory, redis, valkey};
+use fixture::{Bench, cluster, memory, redis, valkey};
 
 /// A promise that is missing here is reported as dead code.
 macro_rules! stamp {
@@ -23,6 +24,10 @@ macro_rules! stamp {
         mod on_valkey {
             $($(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $promise() { super::$file::$promise(super::Bench::new(super::valkey().await)).await; })*)*
+        }
+        mod on_a_cluster {
+            $($(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $promise() { super::$file::$promise(super::Bench::new(super::cluster().await)).await; })*)*
         }
     };
 }
@@ -43,6 +48,17 @@ stamp! {
         a_running_job_that_is_cancelled_sees_its_token
         a_running_job_that_ignores_its_cancel_may_finish
         a_thousand_jobs_run_once_each
+    }
+    corners {
+        a_panic_while_an_attempt_is_dropped_is_a_failure
+        a_burst_waits_for_a_long_job_without_asking_all_the_time
+        a_queue_is_listened_to_again_when_another_gives_its_permit_back
+        a_paused_queue_keeps_its_parked_jobs
+        a_job_on_its_last_chance_runs_and_the_queue_goes_on
+        a_paused_queue_with_a_last_chance_stops_no_other
+        a_record_with_impossible_numbers_stops_nobody
+        hostile_numbers_in_an_envelope_stop_nobody
+        what_ended_before_a_stop_is_recorded
     }
     injecting {
         state_and_context_reach_the_task

@@ -103,7 +103,17 @@ impl Board {
         running.into_iter().filter(|id| !self.on_loan.contains_key(id)).collect()
     }
 
-    /// Stops what still runs and takes all of it, to be given back.
+    /// Stops what still runs.
+    pub(super) fn stop_now(&self) {
+        self.on_loan.values().for_each(OnLoan::end);
+    }
+
+    /// Whether an attempt has not ended yet, stopped or not.
+    pub(super) fn is_running(&self) -> bool {
+        self.on_loan.values().any(|job| job.attempt.as_ref().is_some_and(|attempt| !attempt.is_finished()))
+    }
+
+    /// Takes all that has not ended, to be given back.
     pub(super) fn give_up(&mut self) -> Vec<(JobId, u8)> {
         let unsent: HashSet<_> = self.unsent.iter().map(|(id, _)| id).collect();
         let left: Vec<_> = self
@@ -150,7 +160,7 @@ impl OnLoan {
 
 impl Drop for Board {
     fn drop(&mut self) {
-        self.on_loan.values().for_each(OnLoan::end);
+        self.stop_now();
     }
 }
 

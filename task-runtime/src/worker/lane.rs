@@ -21,6 +21,8 @@ use super::wake::Wake;
 
 /// Longest time that giving back takes when a worker stops.
 const LEAVE_LIMIT: Duration = Duration::from_secs(2);
+/// How long a task that was dropped may take to reach its next `await`.
+const LAST_STEP: Duration = Duration::from_millis(300);
 /// How long a turn that is under way is still waited for then.
 const LAST_TURN: Duration = Duration::from_millis(500);
 /// Longest time between two turns while jobs run.
@@ -242,7 +244,12 @@ impl Lane {
     /// Tells what has ended, gives back what has not, and ends the incarnation.
     async fn leave(&mut self) -> Result<(), Error> {
         self.reserved.clear();
-        // What has ended by now is told; what has not is stopped, and can end no more.
+        // What has ended by now is told. One that is in the middle of a step may still end with it.
+        self.board.stop_now();
+        let deadline = Instant::now() + LAST_STEP;
+        while self.board.is_running() && Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
         self.read_inbox();
         let mut left = self.board.give_up();
         if !left.is_empty() {
