@@ -2,6 +2,7 @@
 
 mod cli;
 mod crashes;
+mod outages;
 mod quickstart;
 mod signals;
 #[path = "../programs/tasks.rs"]

@@ -1,0 +1,158 @@
+//! When the server is away, callers learn it soon, and workers go on by themselves when it is back.
+
+use std::time::{Duration, Instant};
+
+use support::{Program, Running, Server};
+use task_runtime::client::JobStatus;
+use task_runtime::{Client, Error};
+
+use crate::tasks::{AddNumbers, Work};
+use crate::{BOUND, program};
+
+/// How long after the server answers again jobs run at the latest.
+const RESUMED: Duration = Duration::from_secs(10);
+/// How long a caller waits for the answer that the server is away: twice the deadline of a client.
+const TOLD: Duration = Duration::from_secs(4);
+
+fn worker(server: &Server, arguments: &[&str]) -> Running {
+    let program: Program = program(&[&["worker"], arguments].concat());
+    let mut worker = program.env("REDIS_URL", server.url()).start();
+    worker.wait_for_line("worker started", BOUND);
+    worker
+}
+
+/// Enqueues a job as soon as that works, and waits for its end.
+async fn runs_a_job(client: &Client, back: Instant) {
+    let sum = loop {
+        assert!(back.elapsed() < RESUMED, "nothing was enqueued {:?} after the server was back", back.elapsed());
+        if let Ok(job) = AddNumbers::new(1_u64, 2_u64).options().enqueue_on(client).await {
+            break job.result_within(RESUMED).await.unwrap();
+        }
+    };
+    assert_eq!(sum, 3);
+    assert!(back.elapsed() < RESUMED, "{:?}", back.elapsed());
+}
+
+async fn is_told_soon(client: &Client) {
+    let start = Instant::now();
+    let error = AddNumbers::new(1_u64, 2_u64).options().enqueue_on(client).await.unwrap_err();
+    assert!(matches!(error, Error::Rejected { .. } | Error::Indeterminate { .. }), "{error}");
+    assert!(start.elapsed() < TOLD, "{:?}", start.elapsed());
+}
+
+#[tokio::test]
+async fn a_server_that_was_killed_and_came_back_finds_its_worker_waiting() {
+    let mut server = Server::redis().config("appendonly yes").config("appendfsync always").start();
+    let client = Client::connect(&server.url()).await.unwrap();
+    let mut worker = worker(&server, &["sums", "work"]);
+    let long = Work::new(1_u64, 4_000_u64).options().enqueue_on(&client).await.unwrap();
+    worker.wait_for_line("begin 1", BOUND);
+    let later =
+        AddNumbers::new(4_u64, 5_u64).options().delay(Duration::from_secs(1)).enqueue_on(&client).await.unwrap();
+    server.kill9();
+    is_told_soon(&client).await;
+    worker.wait_for_line("no answer from the broker", BOUND);
+    worker.wait_for_line("end 1", BOUND);
+    server.restart();
+    runs_a_job(&client, Instant::now()).await;
+    // What ran meanwhile is told, what became due meanwhile runs, and nothing ran twice.
+    assert_eq!(long.result_within(BOUND).await.unwrap(), 1);
+    assert_eq!(later.result_within(BOUND).await.unwrap(), 9);
+    assert!(matches!(long.status().await.unwrap(), JobStatus::Completed { attempts: 1, .. }));
+    assert_eq!(worker.lines().iter().filter(|line| *line == "begin 1").count(), 1);
+}
+
+#[tokio::test]
+async fn a_server_that_stood_still_longer_than_a_lease_gives_no_job_to_two() {
+    let mut server = Server::redis().start();
+    let client = Client::connect(&server.url()).await.unwrap();
+    let mut first = worker(&server, &["sums", "work", "--lease", "2s"]);
+    let job = Work::new(1_u64, 12_000_u64).options().enqueue_on(&client).await.unwrap();
+    first.wait_for_line("begin 1", BOUND);
+    let second = worker(&server, &["sums", "work", "--lease", "2s"]);
+    server.freeze();
+    is_told_soon(&client).await;
+    let _ = tokio::time::timeout(Duration::from_secs(6), std::future::pending::<()>()).await;
+    server.thaw();
+    runs_a_job(&client, Instant::now()).await;
+    // Every lease had ended, and both workers live: that alone is no evidence of a death.
+    assert_eq!(job.result_within(BOUND).await.unwrap(), 1);
+    assert!(matches!(job.status().await.unwrap(), JobStatus::Completed { attempts: 1, .. }));
+    let begun = [first.lines(), second.lines()].concat().iter().filter(|line| *line == "begin 1").count();
+    assert_eq!(begun, 1);
+}
+
+#[tokio::test]
+async fn a_worker_stops_in_time_while_the_server_stands_still() {
+    let mut server = Server::redis().start();
+    let client = Client::connect(&server.url()).await.unwrap();
+    let mut worker = worker(&server, &["work"]);
+    Work::new(1_u64, 3_600_000_u64).options().enqueue_on(&client).await.unwrap();
+    worker.wait_for_line("begin 1", BOUND);
+    server.freeze();
+    worker.signal(libc::SIGTERM);
+    worker.wait_for_line("SIGTERM", BOUND);
+    worker.signal(libc::SIGTERM);
+    let start = Instant::now();
+    assert_eq!(worker.wait(BOUND).code(), Some(6), "{}", worker.lines().join("\n"));
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    server.thaw();
+}
+
+#[tokio::test]
+async fn a_job_that_others_put_there_under_a_strange_id_stops_nobody() {
+    let server = Server::redis().start();
+    let client = Client::connect(&server.url()).await.unwrap();
+    AddNumbers::new(1_u64, 1_u64).options().queue("seen").enqueue_on(&client).await.unwrap();
+    let envelope = "{\"v\":1,\"task\":\"add_numbers\"}\n{\"a\":1,\"b\":1}";
+    server.command(&["HSET", "{task:sums}:jobs", "a strange id", envelope]);
+    server.command(&["RPUSH", "{task:sums}:ready:5", "a strange id"]);
+    let mut connection = server.connection().unwrap();
+    let bytes: &[u8] = b"\xff\xfe";
+    support::redis::cmd("HSET").arg("{task:sums}:jobs").arg(bytes).arg(envelope).exec(&mut connection).unwrap();
+    support::redis::cmd("RPUSH").arg("{task:sums}:ready:5").arg(bytes).exec(&mut connection).unwrap();
+    let _worker = worker(&server, &["sums"]);
+    let job = AddNumbers::new(20_u64, 22_u64).options().enqueue_on(&client).await.unwrap();
+    assert_eq!(job.result_within(BOUND).await.unwrap(), 42);
+    let mut finished = support::redis::cmd("HEXISTS");
+    finished.arg("{task:sums}:finished").arg("a strange id");
+    support::eventually("the strange job ended", BOUND, async || {
+        finished.query::<bool>(&mut connection).unwrap().then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn one_turn_carries_about_a_megabyte() {
+    use task_runtime::broker::redis::RedisBroker;
+    use task_runtime::broker::{Broker as _, Clock, Due, Incarnation, NewJob, Retention, Turn, TurnAnswer};
+    use task_runtime::job::{JobId, Namespace};
+
+    let server = Server::redis().start();
+    let broker = RedisBroker::new(&server.url(), Namespace::new("large").unwrap(), Clock::default()).unwrap();
+    let (queue, incarnation, lease) = (crate::queue("large"), Incarnation::random(), BOUND);
+    for _ in 0..20 {
+        let job = NewJob { id: JobId::random(), priority: 5, due: Due::Now, envelope: vec![b'x'; 250_000] };
+        broker.enqueue(&queue, &[job], None).await.unwrap();
+    }
+    broker.begin(&queue, &incarnation, lease).await.unwrap();
+    let mut claimed = 0;
+    for step in 1..=5 {
+        let turn = Turn {
+            incarnation: incarnation.clone(),
+            step,
+            lease,
+            settlements: Vec::new(),
+            want: 64,
+            few_room: 0,
+            empty: false,
+            order: [9, 8, 7, 6, 5, 4, 3, 2, 1, 0],
+            take: Vec::new(),
+            retention: Retention::default(),
+        };
+        let TurnAnswer::Done(done) = broker.turn(&queue, &turn).await.unwrap() else { panic!("not carried out") };
+        assert_eq!((done.claims.len(), done.more), (4, step < 5));
+        claimed += done.claims.len();
+    }
+    assert_eq!(claimed, 20);
+}
