@@ -152,5 +152,5 @@ async fn the_log_is_json_when_it_is_asked_for() {
     let lines = text.lines().filter(|line| line.starts_with('{'));
     let lines: Vec<serde_json::Value> = lines.map(|line| serde_json::from_str(line).unwrap()).collect();
     let dead = lines.iter().find(|line| line["level"] == "ERROR").unwrap();
-    assert_eq!(dead["fields"]["task"], "fail_rudely", "{dead}");
+    assert_eq!(dead["span"]["task"], "fail_rudely", "{dead}");
 }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use support::eventually;
 use task_runtime::broker::{Broker, Due, Incarnation, NewJob, Recovered, Retention, Turn};
 use task_runtime::client::JobStatus;
 use task_runtime::job::{JobId, Settlement};
@@ -63,19 +64,20 @@ pub(crate) async fn a_burst_waits_for_a_long_job_without_asking_all_the_time(ben
     let worker = bench.bare_worker().queue("a").queue("b").concurrency(1).burst(true);
     let worker = bench.start(worker);
     bench.notes.wait_for("begin long").await;
-    let tokens = async |queue: &str| {
+    let step = async |queue: &str| {
         // Every turn moves the step, and the step is told to whoever is out of it.
         let queue = task_runtime::job::QueueName::new(queue).unwrap();
         let broker = bench.client.broker();
-        let lease = broker.workers(&queue).await.unwrap().pop().unwrap();
+        let begun = async || broker.workers(&queue).await.unwrap().pop();
+        let lease = eventually("the worker has begun with the queue", BOUND, begun).await;
         match broker.turn(&queue, &turn(&lease.incarnation, 0)).await.unwrap() {
             task_runtime::broker::TurnAnswer::OutOfStep { last, .. } => last,
             other => panic!("{other:?}"),
         }
     };
-    let before = tokens("b").await;
+    let before = step("b").await;
     let _ = tokio::time::timeout(Duration::from_secs(1), std::future::pending::<()>()).await;
-    let turns = tokens("b").await - before;
+    let turns = step("b").await - before;
     assert!(turns <= 5, "{turns} turns within a second");
     bench.notes.add("go");
     worker.ended().await;

@@ -216,3 +216,59 @@ impl fmt::Display for RegistryFault {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde::{Deserialize, Serialize};
+
+    use super::*;
+    use crate::handler::Failure;
+
+    #[derive(Serialize, Deserialize)]
+    struct Send;
+
+    impl Task for Send {
+        const NAME: &'static str = "send";
+        const OPTIONS: TaskOptions = TaskOptions::DEFAULT;
+        type Output = ();
+    }
+
+    fn nothing(_: Context, _: Arguments) -> RunFuture {
+        Box::pin(async { Err(Failure::new("not part of this test")) })
+    }
+
+    const fn site(line: u32) -> Site {
+        Site { file: "src/mail.rs", line, module: "mail" }
+    }
+
+    const NEEDS_TEXT: &[Requires] = &[|| Some(Requirement { id: std::any::TypeId::of::<String>(), name: "String" })];
+
+    static FIRST: TaskDef = TaskDef::new::<Send>(site(7), &[], &[], &[], nothing);
+    static SECOND: TaskDef = TaskDef::new::<Send>(site(21), &["post", "a b"], &[], NEEDS_TEXT, nothing);
+
+    #[test]
+    fn two_tasks_of_one_name_are_reported_with_both_places() {
+        let (_, faults) = Registry::of([&FIRST, &SECOND]);
+        let text: Vec<_> = faults.iter().map(ToString::to_string).collect();
+        assert!(text[0].contains("\"send\": src/mail.rs:7 and src/mail.rs:21; give one of them"), "{text:?}");
+        assert!(text[1].contains("\"a b\", which cannot be used") && text[1].contains("src/mail.rs:21"), "{text:?}");
+        assert_eq!(text.len(), 2);
+    }
+
+    #[test]
+    fn state_that_the_worker_lacks_is_reported_with_the_place_of_its_task() {
+        let (registry, _) = Registry::of([&SECOND]);
+        let text: Vec<_> = registry.missing(&DataMap::default()).iter().map(ToString::to_string).collect();
+        assert!(text[0].contains("\"send\" (src/mail.rs:21) needs state String"), "{text:?}");
+        let mut data = DataMap::default();
+        data.insert(String::new());
+        assert!(registry.missing(&data).is_empty());
+    }
+
+    #[test]
+    fn an_alias_finds_its_task_and_is_not_listed_as_another() {
+        let (registry, _) = Registry::of([&SECOND]);
+        assert_eq!(registry.get("post").map(|task| task.name), Some("send"));
+        assert_eq!(registry.tasks().count(), 1);
+    }
+}

@@ -230,3 +230,28 @@ impl WorkerBuilder {
         queues
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// No task is linked into the unit tests.
+    #[test]
+    fn everything_that_is_wrong_is_reported_at_once() {
+        let worker = Worker::builder(Client::in_memory()).queue("mail").queue("mail").weighted_queue("x", 0);
+        let worker = worker.concurrency(MAX_CONCURRENCY + 1).lease(Duration::ZERO).grace(Duration::MAX);
+        let text = worker.build().err().expect("it is wrong").to_string();
+        for part in [
+            "no task is registered: annotate a function with `#[task]`",
+            "queue `mail` is named twice",
+            "some queues have a weight and some do not",
+            "queue `x` has weight 0, expected 1 to 1000",
+            "concurrency is 10001, expected 1 to 10000 jobs",
+            "lease is 0ns, expected 1s to 3600s",
+            "expected at most 86400s",
+        ] {
+            assert!(text.contains(part), "{part:?} is missing in: {text}");
+        }
+        assert_eq!(text.lines().count(), 8);
+    }
+}

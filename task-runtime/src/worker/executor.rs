@@ -5,7 +5,7 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tracing::{Instrument as _, info_span};
+use tracing::{Instrument as _, Span, error_span};
 
 use crate::broker::Claim;
 use crate::handler::{Arguments, Context, DataMap, Facts, Registry, TaskDef, catch_in};
@@ -51,7 +51,7 @@ impl Executor {
         let attempt = match opened {
             Ok((task, envelope)) => Some(self.spawn(task, envelope, claim.token, &stop, ending)),
             Err(refused) => {
-                ending.settle(refused.outcome);
+                ending.span().in_scope(|| ending.settle(refused.outcome));
                 None
             }
         };
@@ -67,7 +67,7 @@ impl Executor {
         mut ending: Ending,
     ) -> tokio::task::AbortHandle {
         let number = ending.number_of_attempt();
-        let span = info_span!("job", task = task.name, id = %ending.id, attempt = number);
+        let span = ending.span();
         let ctx = Context::new(Facts {
             job: ending.id.clone(),
             task: task.name,
@@ -188,6 +188,11 @@ impl Ending {
         self.attempt.state.attempts.saturating_add(1)
     }
 
+    /// What tells of which job a line of the log is, whatever level is logged.
+    fn span(&self) -> Span {
+        error_span!("job", task = %self.task, id = %self.id, attempt = self.number_of_attempt())
+    }
+
     fn settle(mut self, outcome: Outcome) {
         self.tell(outcome);
     }
@@ -208,18 +213,16 @@ impl Ending {
 
     /// One line for each attempt, at the level at which someone should look.
     fn report(&self, settlement: &Settlement, error: &str) {
-        let Self { task, id, attempt: Attempt { max_attempts: of, duration: ran, .. }, .. } = self;
+        let Attempt { max_attempts: of, duration: ran, .. } = &self.attempt;
         let number = self.number_of_attempt();
         match settlement {
-            Settlement::Finish { .. } => tracing::debug!(%task, %id, ?ran, "ended"),
+            Settlement::Finish { .. } => tracing::debug!(?ran, "ended"),
             Settlement::Retry { delay, .. } => {
-                tracing::warn!(%task, %id, error, ?ran, again_in = ?delay, "attempt {number} of {of} failed");
+                tracing::warn!(error, ?ran, again_in = ?delay, "attempt {number} of {of} failed");
             }
-            Settlement::Dead { .. } => tracing::error!(%task, %id, error, ?ran, "dead after attempt {number} of {of}"),
-            Settlement::Release { .. } => tracing::info!(%task, %id, ?ran, "given back, the worker stops"),
-            Settlement::Park { .. } => {
-                tracing::warn!(%task, %id, reason = error, "parked for a worker that knows its task");
-            }
+            Settlement::Dead { .. } => tracing::error!(error, ?ran, "dead after attempt {number} of {of}"),
+            Settlement::Release { .. } => tracing::info!(?ran, "given back, the worker stops"),
+            Settlement::Park { .. } => tracing::warn!(reason = error, "parked for a worker that knows its task"),
         }
     }
 }
