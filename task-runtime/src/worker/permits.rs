@@ -321,6 +321,21 @@ mod tests {
     }
 
     #[test]
+    fn a_queue_that_found_no_room_looks_again_when_there_is_some() {
+        use futures_util::FutureExt as _;
+
+        let inboxes = [Inbox::new(), Inbox::new()];
+        let lanes = inboxes.iter().map(|inbox| (Arc::clone(inbox), 1)).collect();
+        let permits = Permits::new(1, Sharing::Strict, false, lanes);
+        let running = take(&permits, 0, 1);
+        permits.set_hungry(0, false);
+        permits.set_hungry(1, false);
+        let _ = inboxes[1].rung().now_or_never();
+        drop(running);
+        assert!(inboxes[1].rung().now_or_never().is_some());
+    }
+
+    #[test]
     fn an_exclusive_job_waits_for_an_empty_worker_and_keeps_it_empty() {
         let permits = permits(4, Sharing::Strict, &[1, 1]);
         let running = take(&permits, 0, 1);
