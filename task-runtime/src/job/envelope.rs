@@ -14,7 +14,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{DEFAULT_MAX_CRASHES, JobOptions, MAX_HEADER_BYTES};
+use super::{DEFAULT_MAX_CRASHES, DEFAULT_PRIORITY, JobOptions, MAX_HEADER_BYTES, MAX_PRIORITY};
 
 /// The version that this crate writes, and the newest that it can run.
 pub const VERSION: u32 = 1;
@@ -45,6 +45,12 @@ pub struct Header {
 }
 
 impl Header {
+    /// The priority to which the job goes: its own, within what is allowed, else the default.
+    #[must_use]
+    pub fn priority(&self) -> u8 {
+        self.priority.unwrap_or(DEFAULT_PRIORITY).min(MAX_PRIORITY)
+    }
+
     /// Crashes after which the job is dead: its own number, else the default.
     #[must_use]
     pub fn max_crashes(&self) -> u32 {

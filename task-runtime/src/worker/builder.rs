@@ -141,8 +141,8 @@ impl WorkerBuilder {
         self
     }
 
-    /// How long a job waits for a worker that knows its task before it is dead:
-    /// [`DEFAULT_UNKNOWN_GRACE`] unless this says else.
+    /// How long a job waits, at least, for a worker that knows its task before it is dead, counted
+    /// from the last job that was parked under that name: [`DEFAULT_UNKNOWN_GRACE`] unless this says else.
     pub fn unknown_grace(mut self, grace: Duration) -> Self {
         self.unknown_grace = grace;
         self
@@ -162,15 +162,14 @@ impl WorkerBuilder {
     /// be used, two tasks of one name, state that a task needs and the worker was not given, no
     /// task at all. Whoever wrote the program can act.
     pub fn build(self) -> Result<Worker, Error> {
-        let (registry, mut duplicates) = Registry::linked();
-        duplicates.extend(registry.missing(&self.data));
+        let (registry, mut of_tasks) = Registry::linked();
+        of_tasks.extend(registry.missing(&self.data));
         if registry.is_empty() {
-            duplicates.push(RegistryFault::Empty);
+            of_tasks.push(RegistryFault::Empty);
         }
-        let mut faults: Vec<String> = duplicates.iter().map(ToString::to_string).collect();
+        let mut faults: Vec<String> = of_tasks.iter().map(ToString::to_string).collect();
         let queues = self.queues(&registry, &mut faults);
-        let concurrency = 1..=MAX_CONCURRENCY;
-        if !concurrency.contains(&self.concurrency) {
+        if !(1..=MAX_CONCURRENCY).contains(&self.concurrency) {
             faults.push(format!("concurrency is {}, expected 1 to {MAX_CONCURRENCY} jobs", self.concurrency));
         }
         if !(SHORTEST_LEASE..=LONGEST_LEASE).contains(&self.lease) {

@@ -11,7 +11,7 @@ use crate::broker::Claim;
 use crate::handler::{Arguments, Context, DataMap, Facts, Registry, TaskDef, catch_in};
 use crate::job::{
     Attempt, Backoff, DEFAULT_MAX_ATTEMPTS, DEFAULT_PRIORITY, DEFAULT_RESULT_TTL, Envelope, EnvelopeError, Header,
-    JobId, MAX_PRIORITY, Outcome, QueueName, Settlement, State, TaskName, settle,
+    JobId, Outcome, QueueName, Settlement, State, TaskName, settle,
 };
 
 use super::board::OnLoan;
@@ -129,7 +129,7 @@ fn open(registry: &Registry, envelope: &[u8]) -> Result<(&'static TaskDef, Envel
 
 /// What counts for this attempt: what the job says, else the task, else the defaults.
 fn terms(header: Option<&Header>, task: Option<&TaskDef>, state: State) -> Attempt {
-    let priority = header.and_then(|header| header.priority).unwrap_or(DEFAULT_PRIORITY).min(MAX_PRIORITY);
+    let priority = header.map_or(DEFAULT_PRIORITY, Header::priority);
     let known = header.zip(task).map(|(header, task)| (&header.options, &task.options));
     Attempt {
         state,

@@ -138,10 +138,13 @@ impl Lane {
             let stage = *self.stages.borrow_and_update();
             match stage {
                 Stage::Running => {}
-                Stage::Draining if self.board.is_empty() => break,
+                Stage::Leaving => break,
+                Stage::Draining | Stage::Cancelling if self.board.is_empty() => break,
                 Stage::Draining => {}
                 Stage::Cancelling => self.board.stop_all(),
-                Stage::Leaving => break,
+            }
+            if self.alone_is_due() {
+                self.shared.permits.ask_exclusive(self.at);
             }
             if self.pause.is_over() && self.wants_turn(stage) {
                 let mut stages = self.stages.clone();
@@ -176,9 +179,11 @@ impl Lane {
         if news.lost.is_some_and(|lost| lost == self.incarnation) {
             self.begin_anew();
         }
-        if self.alone_until.is_some_and(|until| until <= Instant::now()) {
-            self.shared.permits.ask_exclusive(self.at);
-        }
+    }
+
+    /// Whether a job that must run alone has waited long enough for a worker that runs nothing.
+    fn alone_is_due(&self) -> bool {
+        self.alone_until.is_some_and(|until| until <= Instant::now())
     }
 
     fn wants_turn(&self, stage: Stage) -> bool {
@@ -191,15 +196,14 @@ impl Lane {
 
     /// Whether there is something to claim, as far as is known.
     pub(super) fn wants_jobs(&self) -> bool {
-        let alone = self.alone_until.is_some_and(|until| until <= Instant::now());
-        !self.paused && (self.hungry || !self.take.is_empty() || alone)
+        !self.paused && (self.hungry || !self.take.is_empty() || self.alone_is_due())
     }
 
     /// Waits until there may be a reason for a turn.
     async fn wait(&mut self, stage: Stage) {
         let paused_until = self.pause.until();
         // Once that time has come, the permits ring as soon as nothing else runs.
-        let alone_until = self.alone_until.filter(|until| *until > Instant::now());
+        let alone_until = self.alone_until.filter(|_| !self.alone_is_due());
         let due = alone_until.map_or(self.turn_by, |until| until.min(self.turn_by));
         let until = paused_until.unwrap_or(due);
         // Only a worker that could take a job waits for one, and not while the broker is away.
@@ -267,6 +271,10 @@ impl Lane {
                     left.drain(..some.len());
                     if left.is_empty() {
                         left = self.unknown().await;
+                    }
+                    if left.is_empty() {
+                        self.pause.after_failure();
+                        self.pause.over().await;
                     }
                 }
                 Err(error) => {

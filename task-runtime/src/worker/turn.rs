@@ -209,8 +209,7 @@ impl Lane {
 
 /// The priority to which a job goes back.
 fn priority(envelope: &[u8]) -> u8 {
-    let priority = Header::decode(envelope).ok().and_then(|header| header.priority);
-    priority.unwrap_or(DEFAULT_PRIORITY).min(MAX_PRIORITY)
+    Header::decode(envelope).map_or(DEFAULT_PRIORITY, |header| header.priority())
 }
 
 /// The priorities in the order in which the turn after `step` looks at them.
