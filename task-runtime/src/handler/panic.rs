@@ -17,6 +17,7 @@ thread_local! {
 
 /// Has every panic note where it happens, then does what was done before: a caught panic no longer
 /// knows its place.
+#[cfg_attr(not(feature = "worker"), allow(dead_code, reason = "only a worker runs tasks"))]
 pub(crate) fn note_places() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -36,6 +37,7 @@ pub(super) fn catch<T>(body: impl FnOnce() -> Result<T, Failure>) -> Result<T, F
 }
 
 /// Runs `future`; a panic becomes a failure.
+#[cfg_attr(not(feature = "worker"), allow(dead_code, reason = "only a worker runs tasks"))]
 pub(crate) async fn catch_in<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     AssertUnwindSafe(future).catch_unwind().await.unwrap_or_else(|payload| Err(failure(&*payload)))
 }
