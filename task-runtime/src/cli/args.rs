@@ -53,6 +53,14 @@ pub(super) enum Command {
     Enqueue(EnqueueOptions),
     /// Shows how many jobs are where
     Stats(ListOptions),
+    /// Measures how fast jobs are on this server
+    #[command(
+        after_help = "It works on queues of a namespace of its own, which it removes at the end, and leaves everything \
+                      else alone; but it takes all the time of the server that it can get. Each figure stands beside \
+                      what it is compared with: the floor is what a bare client with minimal scripts reaches in the \
+                      same run."
+    )]
+    Bench(BenchOptions),
 }
 
 #[derive(Args)]
@@ -77,6 +85,43 @@ pub(super) struct WorkerOptions {
     /// The form of the log on stderr
     #[arg(long, value_enum, default_value_t = LogForm::Text)]
     pub(super) log: LogForm,
+}
+
+#[derive(Args)]
+pub(super) struct BenchOptions {
+    /// Only these parts, with commas between them
+    #[arg(long, value_enum, value_name = "PART", value_delimiter = ',')]
+    pub(super) only: Vec<BenchPart>,
+    /// How many jobs a measurement of speed takes; fewer where a job is large or runs alone
+    #[arg(long, value_name = "N", default_value_t = 200_000, value_parser = clap::value_parser!(u64).range(1_000..=10_000_000))]
+    pub(super) jobs: u64,
+    /// The most jobs that wait while cost under a backlog is measured
+    #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1_000..=100_000_000))]
+    pub(super) backlog: u64,
+    /// A tenth of all that, for a first look
+    #[arg(long)]
+    pub(super) quick: bool,
+    /// Go through a stand-in for a network of this round trip, such as 1ms
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(super) round_trip: Option<Duration>,
+    /// As JSON, for programs
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// What `bench` measures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum BenchPart {
+    /// Jobs that do nothing, claimed, run and settled
+    Drain,
+    /// Jobs enqueued, in bulk and one at a time
+    Enqueue,
+    /// From the call of `enqueue` to the start of the task
+    PickUp,
+    /// What a waiting job takes of memory, and an idle worker of the server
+    Idle,
+    /// What jobs cost beside many that wait, and a heartbeat beside many that run
+    Backlog,
 }
 
 /// The form of the log.

@@ -1,6 +1,7 @@
 //! The program that a user's `main` becomes: a worker, and a look at what there is.
 
 mod args;
+mod bench;
 mod enqueue;
 mod output;
 mod stats;
@@ -38,8 +39,8 @@ const SHUTDOWN_LIMIT: Duration = Duration::from_secs(1);
 /// }
 /// ```
 ///
-/// The program then has the sub-commands `worker`, `tasks`, `enqueue` and `stats`; `--help` says
-/// more of each. The server is the one of `TASK_REDIS_URL`, else of `REDIS_URL`, in the
+/// The program then has the sub-commands `worker`, `tasks`, `enqueue`, `stats` and `bench`;
+/// `--help` says more of each. The server is the one of `TASK_REDIS_URL`, else of `REDIS_URL`, in the
 /// environment.
 ///
 /// # Exit codes
@@ -108,6 +109,7 @@ impl App {
             Command::Tasks(options) => tasks::run(&options),
             Command::Enqueue(options) => enqueue::run(target, options).await,
             Command::Stats(options) => stats::run(target, &options).await,
+            Command::Bench(options) => bench::run(target, options).await,
         }
     }
 }

@@ -22,7 +22,7 @@ impl TargetOptions {
         Ok(Client::connect_in(&url, namespace).await?)
     }
 
-    fn url(&self, what_for: &str) -> Result<String, Exit> {
+    pub(super) fn url(&self, what_for: &str) -> Result<String, Exit> {
         if let Some(file) = &self.redis_url_file {
             let text = fs::read_to_string(file)
                 .map_err(|error| Exit::new(Exit::USAGE, format!("--redis-url-file {}: {error}", file.display())))?;
@@ -40,7 +40,7 @@ impl TargetOptions {
 }
 
 /// The URL as it may be shown.
-fn without_password(url: &str) -> String {
+pub(super) fn without_password(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return "…".into() };
     let end = rest.find(['/', '?']).unwrap_or(rest.len());
     let (authority, path) = rest.split_at(end);

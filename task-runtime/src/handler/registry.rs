@@ -112,6 +112,12 @@ impl Registry {
         Self::of(inventory::iter::<TaskDef>())
     }
 
+    /// One task and no other, whatever is linked.
+    #[cfg(feature = "cli")]
+    pub(crate) fn only(task: &'static TaskDef) -> Self {
+        Self::of([task]).0
+    }
+
     fn of(tasks: impl IntoIterator<Item = &'static TaskDef>) -> (Self, Vec<RegistryFault>) {
         let mut tasks: Vec<_> = tasks.into_iter().collect();
         tasks.sort_by_key(|task| (task.name, task.site.file, task.site.line));

@@ -59,6 +59,8 @@ const LONGEST_GRACE: Duration = Duration::from_secs(24 * 60 * 60);
 #[derive(Clone)]
 pub struct WorkerBuilder {
     client: Client,
+    /// Other tasks than those that are linked.
+    registry: Option<Registry>,
     strict: Vec<String>,
     weighted: Vec<(String, u32)>,
     concurrency: usize,
@@ -74,6 +76,7 @@ impl WorkerBuilder {
     pub(super) fn new(client: Client) -> Self {
         Self {
             client,
+            registry: None,
             strict: Vec::new(),
             weighted: Vec::new(),
             concurrency: DEFAULT_CONCURRENCY,
@@ -116,6 +119,13 @@ impl WorkerBuilder {
     #[cfg(feature = "cli")]
     pub(crate) fn data_map(mut self, data: DataMap) -> Self {
         self.data = data;
+        self
+    }
+
+    /// Runs these tasks instead of those that are linked into the program.
+    #[cfg(feature = "cli")]
+    pub(crate) fn registry(mut self, registry: Registry) -> Self {
+        self.registry = Some(registry);
         self
     }
 
@@ -162,7 +172,7 @@ impl WorkerBuilder {
     /// be used, two tasks of one name, state that a task needs and the worker was not given, no
     /// task at all. Whoever wrote the program can act.
     pub fn build(self) -> Result<Worker, Error> {
-        let (registry, mut of_tasks) = Registry::linked();
+        let (registry, mut of_tasks) = self.registry.clone().map_or_else(Registry::linked, |given| (given, Vec::new()));
         of_tasks.extend(registry.missing(&self.data));
         if registry.is_empty() {
             of_tasks.push(RegistryFault::Empty);

@@ -57,6 +57,42 @@ impl Keys {
     }
 }
 
+/// The names of all keys of a queue, but for those that name an incarnation; and those of the floor.
+#[cfg(feature = "cli")]
+pub(super) const NAMES: [&str; 31] = [
+    "jobs",
+    "state",
+    "ready:0",
+    "ready:1",
+    "ready:2",
+    "ready:3",
+    "ready:4",
+    "ready:5",
+    "ready:6",
+    "ready:7",
+    "ready:8",
+    "ready:9",
+    "few",
+    "alone",
+    "scheduled",
+    "workers",
+    "steps",
+    "asked",
+    "marks",
+    "parked",
+    "parked_tasks",
+    "finished",
+    "done",
+    "kept",
+    "dead",
+    "watched",
+    "wake",
+    "meta",
+    "list",
+    "on_loan",
+    "bell",
+];
+
 /// The set of queues that were used in a namespace; the only key outside of a queue. It has a hash
 /// tag of its own, which comes first.
 pub(super) fn queues(namespace: &Namespace) -> (String, String) {

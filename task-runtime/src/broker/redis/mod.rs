@@ -1,9 +1,18 @@
 //! The broker that keeps its jobs in Redis or Valkey.
 
+#[cfg(feature = "cli")]
+mod floor;
 mod keys;
 mod reply;
 mod script;
+#[cfg(feature = "cli")]
+mod usage;
 mod verbs;
+
+#[cfg(feature = "cli")]
+pub(crate) use floor::FLOOR_BATCH;
+#[cfg(feature = "cli")]
+pub(crate) use usage::{ServerKind, Usage};
 
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};

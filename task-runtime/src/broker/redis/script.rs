@@ -83,8 +83,8 @@ macro_rules! library {
 }
 
 macro_rules! scripts {
-    ($($name:ident $file:literal $flags:literal [$($library:literal)*];)*) => {
-        $(pub(super) static $name: LazyLock<Script> = LazyLock::new(|| {
+    ($($(#[$when:meta])* $name:ident $file:literal $flags:literal [$($library:literal)*];)*) => {
+        $($(#[$when])* pub(super) static $name: LazyLock<Script> = LazyLock::new(|| {
             let body = include_str!(concat!("scripts/", $file, ".lua"));
             Script::new($flags, body, &[$(library!($library)),*])
         });)*
@@ -92,7 +92,7 @@ macro_rules! scripts {
         /// Every script, to be loaded into a server ahead of its first use.
         #[cfg(test)]
         pub(super) fn all() -> Vec<&'static Script> {
-            vec![$(&$name),*]
+            vec![$($(#[$when])* &$name),*]
         }
     };
 }
@@ -116,6 +116,12 @@ scripts! {
     PAUSE "pause" " flags=allow-oom" ["clock" "wake"];
     SWEEP "sweep" " flags=allow-oom" ["clock" "finish"];
     COUNTS "counts" " flags=no-writes" ["clock"];
+    #[cfg(feature = "cli")]
+    FLOOR_PUSH "floor/push" "" [];
+    #[cfg(feature = "cli")]
+    FLOOR_TAKE "floor/take" "" [];
+    #[cfg(feature = "cli")]
+    FLOOR_FINISH "floor/finish" "" [];
 }
 
 #[cfg(test)]

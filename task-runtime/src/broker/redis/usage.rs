@@ -1,0 +1,104 @@
+//! What a server says of itself: what it is, and how much it has done so far.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::{RedisBroker, reply};
+use crate::error::Error;
+use crate::job::QueueName;
+
+/// What the server has done since it started, and what it holds.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Usage {
+    /// Processor time of all its threads.
+    pub(crate) cpu: Duration,
+    /// Commands, those inside of scripts included.
+    pub(crate) commands: u64,
+    /// Scripts and blocking commands, as a worker sends them.
+    pub(crate) calls: u64,
+    /// Bytes that came and went over its connections.
+    pub(crate) wire_bytes: u64,
+    /// Bytes that it has allocated.
+    pub(crate) memory: u64,
+}
+
+/// What kind of a server it is.
+#[derive(Clone, Debug)]
+pub(crate) struct ServerKind {
+    /// `Redis 7.0.15` or `Valkey 9.0.0`.
+    pub(crate) name: String,
+    /// Whether it keeps an append-only file, and how often that reaches the disk.
+    pub(crate) append_only: bool,
+    /// Bytes that it may allocate; zero when there is no bound.
+    pub(crate) max_memory: u64,
+}
+
+/// The lines `name:value` of `INFO`.
+struct Info(HashMap<String, String>);
+
+impl Info {
+    fn number(&self, name: &str) -> u64 {
+        self.0.get(name).and_then(|value| value.parse().ok()).unwrap_or(0)
+    }
+
+    fn seconds(&self, name: &str) -> Duration {
+        let seconds = self.0.get(name).and_then(|value| value.parse().ok()).unwrap_or(0.0);
+        Duration::from_secs_f64(seconds)
+    }
+
+    /// `calls=7,usec=…` gives 7.
+    fn calls(&self, command: &str) -> u64 {
+        let line = self.0.get(&format!("cmdstat_{command}"));
+        let calls = line.and_then(|line| line.strip_prefix("calls=")?.split(',').next()?.parse().ok());
+        calls.unwrap_or(0)
+    }
+}
+
+impl RedisBroker {
+    /// What the server of `queue` has done so far.
+    pub(crate) async fn usage(&self, queue: &QueueName) -> Result<Usage, Error> {
+        let info = self.info(queue, &["cpu", "stats", "commandstats", "memory"]).await?;
+        Ok(Usage {
+            cpu: info.seconds("used_cpu_user") + info.seconds("used_cpu_sys"),
+            commands: info.number("total_commands_processed"),
+            calls: ["eval", "evalsha", "blpop"].map(|command| info.calls(command)).iter().sum(),
+            wire_bytes: info.number("total_net_input_bytes") + info.number("total_net_output_bytes"),
+            memory: info.number("used_memory"),
+        })
+    }
+
+    /// What kind of a server has `queue`.
+    pub(crate) async fn server_kind(&self, queue: &QueueName) -> Result<ServerKind, Error> {
+        let info = self.info(queue, &["server", "persistence", "memory"]).await?;
+        let version = |name: &str| info.0.get(name).cloned();
+        let name = match (version("valkey_version"), version("redis_version")) {
+            (Some(valkey), _) => format!("Valkey {valkey}"),
+            (None, redis) => format!("Redis {}", redis.unwrap_or_else(|| "of unknown version".into())),
+        };
+        Ok(ServerKind { name, append_only: info.number("aof_enabled") > 0, max_memory: info.number("maxmemory") })
+    }
+
+    async fn info(&self, queue: &QueueName, sections: &[&str]) -> Result<Info, Error> {
+        let mut command = redis::cmd("INFO");
+        command.arg(sections);
+        let answer = self.servers.send(self.keys(queue).tag(), &command).await?;
+        let text: String = redis::from_redis_value(answer).map_err(|error| reply::unexpected("INFO", error))?;
+        let pairs = text.lines().filter_map(|line| line.split_once(':'));
+        Ok(Info(pairs.map(|(name, value)| (name.to_owned(), value.trim().to_owned())).collect()))
+    }
+
+    /// Removes every key of a queue of this namespace, and the namespace's list of queues: only for
+    /// a namespace that was made up to be thrown away.
+    pub(crate) async fn erase(&self, queue: &QueueName) -> Result<(), Error> {
+        let keys = self.keys(queue);
+        let mut unlink = redis::cmd("UNLINK");
+        for name in super::keys::NAMES {
+            unlink.arg(keys.key(name));
+        }
+        self.servers.send(keys.tag(), &unlink).await?;
+        let (tag, queues) = super::keys::queues(&self.namespace);
+        self.servers.send(&tag, redis::cmd("UNLINK").arg(queues)).await?;
+        self.remembered().clear();
+        Ok(())
+    }
+}

@@ -1,0 +1,102 @@
+//! `enqueue`: jobs enqueued in bulk, and one at a time by one caller and by many.
+
+use futures_util::{StreamExt as _, TryStreamExt as _, future, stream};
+
+use crate::broker::redis::FLOOR_BATCH;
+use crate::cli::Exit;
+use crate::client::Enqueue;
+use crate::job::{JobId, QueueName};
+
+use super::meter::{Cost, Meter};
+use super::noop::Noop;
+use super::report::{Report, Row, Target};
+use super::scratch::Scratch;
+use super::{FEWER_LARGE, LARGE, SMALL, Scale};
+
+/// Jobs of one bulk call of the client.
+const BULK: u64 = 10_000;
+/// Calls of the floor that are under way at a time.
+const FLOOR_DEPTH: usize = 4;
+/// Callers that enqueue one job after the other at the same time.
+const CALLERS: u64 = 64;
+/// A single caller enqueues so many times fewer jobs.
+const FEWER_ALONE: u64 = 40;
+
+pub(super) async fn measure(scratch: &Scratch, scale: Scale, report: &mut Report) -> Result<(), Exit> {
+    for (bytes, fewer) in [(SMALL, 1), (LARGE, FEWER_LARGE)] {
+        let jobs = scale.jobs / fewer;
+        let floor = timed(scratch, jobs, async |queue| fill_floor(scratch, queue, jobs, bytes).await).await?;
+        let bulk = timed(scratch, jobs, async |queue| fill(scratch, queue, jobs, bytes).await).await?;
+        let what = format!("enqueue in bulk, {bytes} B");
+        let row = Row::new(what, bulk.per_second, "jobs/s").beside("floor", floor.per_second);
+        report.add(if bytes == SMALL { row.target(Target::AtLeast(0.6)) } else { row });
+        let row = Row::new("  server CPU", bulk.server_us, "µs/job").beside("floor", floor.server_us);
+        report.add(if bytes == SMALL { row.target(Target::AtMost(1.5)) } else { row });
+        report.add(Row::new("  client CPU", bulk.own_us, "µs/job").beside("floor", floor.own_us));
+        report.add(Row::new("  bytes on the wire", bulk.wire_bytes, "per job").beside("floor", floor.wire_bytes));
+    }
+    let alone = scale.jobs / FEWER_ALONE;
+    let one = timed(scratch, alone, async |queue| callers(scratch, queue, 1, alone).await).await?;
+    report.add(Row::new("enqueue, one caller", one.per_second, "jobs/s"));
+    let jobs = scale.jobs / 2;
+    let many = timed(scratch, jobs, async |queue| callers(scratch, queue, CALLERS, jobs).await).await?;
+    let row = Row::new(format!("enqueue, {CALLERS} callers"), many.per_second, "jobs/s");
+    report.add(row.beside("one caller", one.per_second).target(Target::AtLeast(8.0)));
+    report.add(Row::new("  server CPU", many.server_us, "µs/job").beside("one caller", one.server_us));
+    report.add(Row::new("  client CPU", many.own_us, "µs/job").beside("one caller", one.own_us));
+    Ok(())
+}
+
+async fn timed(
+    scratch: &Scratch,
+    jobs: u64,
+    work: impl AsyncFnOnce(&QueueName) -> Result<(), Exit>,
+) -> Result<Cost, Exit> {
+    let queue = scratch.queue();
+    let meter = Meter::start(scratch.broker(), &queue).await?;
+    work(&queue).await?;
+    let cost = meter.stop(jobs).await?;
+    scratch.erase().await?;
+    Ok(cost)
+}
+
+/// Enqueues jobs in bulk.
+pub(super) async fn fill(scratch: &Scratch, queue: &QueueName, jobs: u64, bytes: usize) -> Result<(), Exit> {
+    for first in (0..jobs).step_by(BULK as usize) {
+        let some = first..jobs.min(first + BULK);
+        scratch.client().enqueue_all(some.map(|_| Enqueue::new(Noop::of(bytes)).queue(queue.as_str()))).await?;
+    }
+    Ok(())
+}
+
+/// Puts jobs there with the floor's script.
+pub(super) async fn fill_floor(scratch: &Scratch, queue: &QueueName, jobs: u64, bytes: usize) -> Result<(), Exit> {
+    let floor = scratch.broker().floor(queue);
+    let batches = (0..jobs).step_by(FLOOR_BATCH).map(|first| {
+        let some = first..jobs.min(first + FLOOR_BATCH as u64);
+        let floor = &floor;
+        async move {
+            let batch: Vec<_> = some.map(|_| (JobId::random().to_string(), vec![b'x'; bytes])).collect();
+            floor.push(&batch).await
+        }
+    });
+    stream::iter(batches).buffer_unordered(FLOOR_DEPTH).try_collect::<()>().await?;
+    Ok(())
+}
+
+/// So many callers that enqueue `jobs` in all, each the next one when the last is acknowledged.
+async fn callers(scratch: &Scratch, queue: &QueueName, callers: u64, jobs: u64) -> Result<(), Exit> {
+    let caller = |_| {
+        let (client, queue) = (scratch.client().clone(), queue.clone());
+        tokio::spawn(async move {
+            for _ in 0..jobs / callers {
+                Enqueue::new(Noop::of(SMALL)).queue(queue.as_str()).enqueue_on(&client).await?;
+            }
+            Ok::<_, crate::Error>(())
+        })
+    };
+    for ended in future::join_all((0..callers).map(caller)).await {
+        ended.map_err(|error| Exit::new(Exit::FAILURE, error.to_string()))??;
+    }
+    Ok(())
+}

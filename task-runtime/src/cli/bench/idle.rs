@@ -1,0 +1,44 @@
+//! `idle`: what a waiting job takes of the server's memory, and an idle worker of its time.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use crate::cli::Exit;
+
+use super::enqueue::fill;
+use super::report::{Report, Row, Target};
+use super::scratch::Scratch;
+use super::{LARGE, SMALL, Scale};
+
+/// Jobs that wait while memory is read.
+const WAITING: u64 = 100_000;
+const WAITING_LARGE: u64 = 5_000;
+/// How long a worker that has just started is left alone.
+const SETTLING: Duration = Duration::from_secs(2);
+
+pub(super) async fn measure(scratch: &Scratch, scale: Scale, report: &mut Report) -> Result<(), Exit> {
+    for (jobs, bytes) in [(WAITING.min(scale.jobs), SMALL), (WAITING_LARGE.min(scale.jobs), LARGE)] {
+        let queue = scratch.queue();
+        let before = scratch.broker().usage(&queue).await?.memory;
+        fill(scratch, &queue, jobs, bytes).await?;
+        let after = scratch.broker().usage(&queue).await?.memory;
+        let a_job = after.saturating_sub(before) as f64 / jobs as f64;
+        let row = Row::new(format!("memory of a waiting job, {bytes} B"), a_job - bytes as f64, "B beside it");
+        report.add(if bytes == SMALL { row.target(Target::Under(200.0)) } else { row });
+        scratch.erase().await?;
+    }
+    let queue = scratch.queue();
+    let worker = scratch.worker(&queue).build()?;
+    let handle = worker.handle();
+    let running = tokio::spawn(worker.run_until(std::future::pending()));
+    sleep(SETTLING).await;
+    let before = scratch.broker().usage(&queue).await?.calls;
+    sleep(scale.watch).await;
+    let calls = scratch.broker().usage(&queue).await?.calls - before;
+    handle.stop();
+    running.await.map_err(|error| Exit::new(Exit::FAILURE, error.to_string()))??;
+    let a_second = calls as f64 / scale.watch.as_secs_f64();
+    report.add(Row::new("calls of an idle worker", a_second, "per s").target(Target::Under(1.0)));
+    scratch.erase().await
+}

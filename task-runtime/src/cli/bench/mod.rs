@@ -1,0 +1,93 @@
+//! `bench`: how fast jobs are on this server, beside the least that they can cost.
+
+mod backlog;
+mod distance;
+mod drain;
+mod enqueue;
+mod idle;
+mod meter;
+mod noop;
+mod pick_up;
+mod report;
+mod scratch;
+
+use std::time::Duration;
+
+use super::Exit;
+use super::args::{BenchOptions, BenchPart, TargetOptions};
+use super::output::{print, shown};
+use super::target::without_password;
+
+use distance::Distance;
+use report::Report;
+use scratch::Scratch;
+
+/// Payloads that are measured, in bytes of arguments.
+const SMALL: usize = 100;
+const LARGE: usize = 10 * 1024;
+/// A measurement with large payloads takes so many times fewer jobs.
+const FEWER_LARGE: u64 = 20;
+
+/// How much is measured.
+#[derive(Clone, Copy)]
+struct Scale {
+    jobs: u64,
+    backlog: u64,
+    /// Jobs whose way to their task is timed, one after the other.
+    samples: usize,
+    /// How long an idle worker is watched.
+    watch: Duration,
+}
+
+impl Scale {
+    fn of(options: &BenchOptions) -> Self {
+        let part = if options.quick { 10 } else { 1 };
+        Self {
+            jobs: options.jobs / part,
+            backlog: options.backlog / part,
+            samples: 2_000 / part as usize,
+            watch: Duration::from_secs(20 / part.min(4)),
+        }
+    }
+}
+
+pub(super) async fn run(target: TargetOptions, options: BenchOptions) -> Result<(), Exit> {
+    let url = target.url("`bench`")?;
+    let distance = match options.round_trip {
+        Some(round_trip) => Some(Distance::open(&url, round_trip).await?),
+        None => None,
+    };
+    let scratch = Scratch::open(distance.as_ref().map_or(&*url, Distance::url)).await?;
+    eprintln!("{} · scratch namespace {}", shown(&without_password(&url)), scratch.namespace());
+    let mut report = Report::new(scratch.server().await?, options.round_trip);
+    let measured = tokio::select! {
+        measured = measure(&scratch, &options, &mut report) => measured,
+        _ = tokio::signal::ctrl_c() => Err(Exit::new(Exit::FAILURE, "stopped")),
+    };
+    // Also when it was stopped in the middle, nothing is left on the server.
+    scratch.erase().await?;
+    measured?;
+    print(&if options.json { report.json() } else { report.text() })
+}
+
+async fn measure(scratch: &Scratch, options: &BenchOptions, report: &mut Report) -> Result<(), Exit> {
+    let scale = Scale::of(options);
+    scratch.has_room_for(scale.backlog.max(scale.jobs)).await?;
+    let wanted = |part| options.only.is_empty() || options.only.contains(&part);
+    if wanted(BenchPart::Drain) {
+        drain::measure(scratch, scale, report).await?;
+    }
+    if wanted(BenchPart::Enqueue) {
+        enqueue::measure(scratch, scale, report).await?;
+    }
+    if wanted(BenchPart::PickUp) {
+        pick_up::measure(scratch, scale, report).await?;
+    }
+    if wanted(BenchPart::Idle) {
+        idle::measure(scratch, scale, report).await?;
+    }
+    if wanted(BenchPart::Backlog) {
+        backlog::measure(scratch, scale, report).await?;
+    }
+    Ok(())
+}

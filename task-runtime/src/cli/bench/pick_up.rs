@@ -1,0 +1,122 @@
+//! `pick-up`: from the call of `enqueue` to the start of the task.
+
+use std::time::{Duration, Instant};
+
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+
+use crate::cli::Exit;
+use crate::client::{Client, Enqueue};
+use crate::job::QueueName;
+
+use super::noop::{Noop, Starts};
+use super::report::{Report, Row, Target};
+use super::scratch::Scratch;
+use super::{SMALL, Scale};
+
+/// Jobs in a second that go by beside the timed ones, when the worker is not idle.
+const LOAD: u64 = 2_000;
+/// The pause between two timed jobs: drawn, so that it keeps no step with anything.
+const PAUSE_MS: std::ops::Range<u64> = 3..8;
+/// How long the start of a job is waited for.
+const LONGEST: Duration = Duration::from_secs(30);
+/// How often the load sends what is due.
+const TICK: Duration = Duration::from_millis(5);
+
+pub(super) async fn measure(scratch: &Scratch, scale: Scale, report: &mut Report) -> Result<(), Exit> {
+    let floor = floor(scratch, scale.samples / 4).await?;
+    let idle = picked_up(scratch, scale.samples, 0).await?;
+    let add = |report: &mut Report, what: &str, times: &Times, targets: [Option<f64>; 3]| {
+        for ((name, part), target) in [("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999)].into_iter().zip(targets) {
+            let row = Row::new(format!("{what}, {name}"), times.at(part), "ms").beside("floor", floor.at(part));
+            report.add(target.map_or(row.clone(), |most| row.target(Target::Under(most))));
+        }
+    };
+    add(report, "pick-up by an idle worker", &idle, [Some(0.9), Some(2.0), None]);
+    let loaded = picked_up(scratch, scale.samples, LOAD).await?;
+    add(report, &format!("pick-up beside {LOAD} jobs/s"), &loaded, [None, None, None]);
+    Ok(())
+}
+
+/// Times in ascending order, in milliseconds.
+struct Times(Vec<f64>);
+
+impl Times {
+    fn new(mut all: Vec<f64>) -> Self {
+        all.sort_by(f64::total_cmp);
+        Self(all)
+    }
+
+    fn at(&self, part: f64) -> f64 {
+        let last = self.0.len().saturating_sub(1);
+        self.0.get(((self.0.len() as f64 * part) as usize).min(last)).copied().unwrap_or(f64::NAN)
+    }
+}
+
+/// Times of `samples` jobs, beside `load` other jobs in a second.
+async fn picked_up(scratch: &Scratch, samples: usize, load: u64) -> Result<Times, Exit> {
+    let (queue, starts) = (scratch.queue(), Starts::default());
+    let worker = scratch.worker(&queue).data(starts.clone()).build()?;
+    let handle = worker.handle();
+    let running = tokio::spawn(worker.run_until(std::future::pending()));
+    let loading = tokio::spawn(keep_busy(scratch.client().clone(), queue.clone(), load));
+    let mut times = Vec::with_capacity(samples);
+    let mut failure = None;
+    // The first ones open connections and load scripts.
+    for sample in 0..samples + samples / 10 {
+        sleep(Duration::from_millis(fastrand::u64(PAUSE_MS))).await;
+        match pick_up(scratch, &queue, &starts).await {
+            Ok(time) if sample >= samples / 10 => times.push(time),
+            Ok(_) => {}
+            Err(exit) => {
+                failure = Some(exit);
+                break;
+            }
+        }
+    }
+    loading.abort();
+    handle.stop();
+    running.await.map_err(|error| Exit::new(Exit::FAILURE, error.to_string()))??;
+    scratch.erase().await?;
+    failure.map_or(Ok(Times::new(times)), Err)
+}
+
+async fn pick_up(scratch: &Scratch, queue: &QueueName, starts: &Starts) -> Result<f64, Exit> {
+    let start = starts.next();
+    let called = Instant::now();
+    Enqueue::new(Noop::timed(SMALL)).queue(queue.as_str()).enqueue_on(scratch.client()).await?;
+    let began = timeout(LONGEST, start).await.ok().and_then(Result::ok);
+    let began = began.ok_or_else(|| Exit::new(Exit::FAILURE, format!("a job did not start within {LONGEST:?}")))?;
+    Ok(began.duration_since(called).as_secs_f64() * 1e3)
+}
+
+async fn keep_busy(client: Client, queue: QueueName, load: u64) -> Result<(), crate::Error> {
+    if load == 0 {
+        return Ok(());
+    }
+    let mut ticks = interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let each = load * TICK.as_millis() as u64 / 1_000;
+    loop {
+        ticks.tick().await;
+        client.enqueue_all((0..each).map(|_| Enqueue::new(Noop::of(SMALL)).queue(queue.as_str()))).await?;
+    }
+}
+
+/// From a push to the answer of a blocking pop that waited for it, nothing else.
+async fn floor(scratch: &Scratch, samples: usize) -> Result<Times, Exit> {
+    let queue = scratch.queue();
+    let floor = scratch.broker().floor(&queue);
+    let mut times = Vec::with_capacity(samples);
+    for _ in 0..samples {
+        let rung = async {
+            sleep(Duration::from_millis(fastrand::u64(PAUSE_MS))).await;
+            let called = Instant::now();
+            floor.ring().await.map(|_| called)
+        };
+        let answered = async { floor.blocked().await.map(|()| Instant::now()) };
+        let (called, answered) = futures_util::future::try_join(rung, answered).await?;
+        times.push(answered.duration_since(called).as_secs_f64() * 1e3);
+    }
+    scratch.erase().await?;
+    Ok(Times::new(times))
+}

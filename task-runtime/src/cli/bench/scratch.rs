@@ -1,0 +1,95 @@
+//! The namespace that a bench makes up, works in and removes.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::broker::redis::{RedisBroker, ServerKind};
+use crate::broker::{Clock, Inspect as _};
+use crate::cli::Exit;
+use crate::client::Client;
+use crate::job::{JobId, Namespace, QueueName};
+use crate::worker::{Worker, WorkerBuilder};
+
+use super::noop;
+
+/// About what a waiting job takes of the server's memory, with its arguments, in bytes.
+const BYTES_A_JOB: u64 = 400;
+
+/// A namespace with nothing in it, and the ways to it.
+pub(super) struct Scratch {
+    namespace: Namespace,
+    broker: Arc<RedisBroker>,
+    client: Client,
+    number: AtomicU64,
+    /// The queues that were used and are not yet removed.
+    used: Mutex<Vec<QueueName>>,
+}
+
+impl Scratch {
+    pub(super) async fn open(url: &str) -> Result<Self, Exit> {
+        let namespace = Namespace::new(format!("bench-{}", JobId::random()))?;
+        let broker = Arc::new(RedisBroker::new(url, namespace.clone(), Clock::default())?);
+        broker.queues().await?;
+        let client = Client::from_broker(broker.clone());
+        Ok(Self { namespace, broker, client, number: AtomicU64::new(0), used: Mutex::default() })
+    }
+
+    pub(super) fn namespace(&self) -> &Namespace {
+        &self.namespace
+    }
+
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    pub(super) fn broker(&self) -> &RedisBroker {
+        &self.broker
+    }
+
+    /// A queue that was not used before.
+    pub(super) fn queue(&self) -> QueueName {
+        let number = self.number.fetch_add(1, Ordering::Relaxed);
+        let queue = QueueName::new(format!("q{number}")).expect("a letter and digits are a name");
+        self.used.lock().unwrap_or_else(PoisonError::into_inner).push(queue.clone());
+        queue
+    }
+
+    /// A worker of `queue` that knows the tasks of the bench and no other.
+    pub(super) fn worker(&self, queue: &QueueName) -> WorkerBuilder {
+        Worker::builder(self.client.clone()).registry(noop::registry()).queue(queue.as_str())
+    }
+
+    /// What kind of a server it is.
+    pub(super) async fn server(&self) -> Result<ServerKind, Exit> {
+        Ok(self.broker.server_kind(&self.queue()).await?)
+    }
+
+    /// Refuses to fill a server that has a bound.
+    pub(super) async fn has_room_for(&self, jobs: u64) -> Result<(), Exit> {
+        let queue = self.queue();
+        let (kind, usage) = (self.broker.server_kind(&queue).await?, self.broker.usage(&queue).await?);
+        let needed = jobs * BYTES_A_JOB;
+        let free = kind.max_memory.saturating_sub(usage.memory);
+        if kind.max_memory > 0 && needed > free / 2 {
+            let message = format!(
+                "{jobs} jobs take about {} MB, and the server has {} MB left of its maxmemory, of which a bench \
+                 takes at most half; give smaller --jobs and --backlog",
+                needed / 1_000_000,
+                free / 1_000_000
+            );
+            return Err(Exit::new(Exit::USAGE, message));
+        }
+        Ok(())
+    }
+
+    /// Removes what a measurement has left, so that the next one finds an empty server.
+    pub(super) async fn erase(&self) -> Result<(), Exit> {
+        let used = std::mem::take(&mut *self.used.lock().unwrap_or_else(PoisonError::into_inner));
+        for queue in used {
+            self.broker.erase(&queue).await?;
+        }
+        Ok(())
+    }
+}
