@@ -84,7 +84,7 @@ impl fmt::Display for Incarnation {
 }
 
 /// When a new job becomes ready.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Due {
     /// Now.
     Now,

@@ -28,16 +28,16 @@ impl Floor<'_> {
         let keys = self.broker.keys(self.queue);
         let mut call = Call::new(self.broker, &script::FLOOR_PUSH, &keys, &[]);
         for (id, payload) in jobs {
-            call = call.arg(id).bytes(payload);
+            call = call.arg(id).arg(&**payload);
         }
-        self.broker.call(&script::FLOOR_PUSH, call).await.map(drop)
+        self.broker.call(call).await.map(drop)
     }
 
     /// Takes a batch; ids and payloads.
     pub(crate) async fn take(&self) -> Result<(Vec<String>, Vec<Vec<u8>>), Error> {
         let keys = self.broker.keys(self.queue);
         let call = Call::new(self.broker, &script::FLOOR_TAKE, &keys, &[]).arg(FLOOR_BATCH);
-        let answer = self.broker.call(&script::FLOOR_TAKE, call).await?;
+        let answer = self.broker.call(call).await?;
         redis::from_redis_value(answer).map_err(|error| reply::unexpected("floor/take", error))
     }
 
@@ -48,7 +48,7 @@ impl Floor<'_> {
         for id in ids {
             call = call.arg(id);
         }
-        self.broker.call(&script::FLOOR_FINISH, call).await.map(drop)
+        self.broker.call(call).await.map(drop)
     }
 
     /// Waits for something to be pushed to a list of its own, as a waiting worker does.

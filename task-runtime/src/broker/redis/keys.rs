@@ -20,8 +20,8 @@ use crate::job::{Namespace, QueueName};
 /// | `parked` | ZSET | `TASK\0PRIORITY\0ID`, score 0 |
 /// | `parked_tasks` | HASH | task → when a worker that knows it was last seen, in ms |
 /// | `finished` | HASH | id → end record |
-/// | `done` | ZSET | id by end ms, of records kept by number and age |
-/// | `kept` | ZSET | id by forget-at ms, of records with a result |
+/// | `done` | LIST | records kept by number and age, in the order of their ends: an entry for those of one call |
+/// | `kept` | ZSET | records with a result: an entry for those of one call, by forget-at ms |
 /// | `dead` | ZSET | id by time of death in ms |
 /// | `watched` | SET | ids whose end someone waits for |
 /// | `wake` | LIST | wake tokens, at most 8 |

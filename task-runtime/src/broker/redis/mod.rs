@@ -1,5 +1,6 @@
 //! The broker that keeps its jobs in Redis or Valkey.
 
+mod call;
 #[cfg(feature = "cli")]
 mod floor;
 mod keys;
@@ -18,11 +19,11 @@ use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use redis::{Cmd, Value};
+use redis::Value;
 
+use self::call::Call;
 use self::keys::Keys;
-use self::script::Script;
-use super::{Clock, Incarnation};
+use super::Clock;
 use crate::connection::{Fault, Limits, Servers, Target};
 use crate::error::Error;
 use crate::job::{Namespace, QueueName};
@@ -66,52 +67,10 @@ impl RedisBroker {
     }
 
     /// Runs a script; one that the server does not know is loaded on the way.
-    async fn call(&self, script: &Script, call: Call) -> Result<Value, Error> {
-        let command = call.command("EVALSHA", &script.sha);
-        match self.servers.send(&call.tag, &command).await {
-            Err(Fault::NoScript) => Ok(self.servers.send(&call.tag, &call.command("EVAL", &script.source)).await?),
+    async fn call(&self, call: Call) -> Result<Value, Error> {
+        match self.servers.send(call.tag(), call.command()).await {
+            Err(Fault::NoScript) => Ok(self.servers.send(call.tag(), &call.with_source()).await?),
             answer => Ok(answer?),
         }
-    }
-}
-
-/// The keys and arguments of one call.
-struct Call {
-    /// The hash tag of all of them.
-    tag: String,
-    keys: Vec<String>,
-    args: Vec<Vec<u8>>,
-}
-
-impl Call {
-    fn new(broker: &RedisBroker, script: &Script, of: &Keys, running: &[Incarnation]) -> Self {
-        let now = broker.clock.given_ms().map_or(String::new(), |ms| ms.to_string());
-        Self { tag: of.tag().to_owned(), keys: script.keys(of, running), args: vec![now.into_bytes()] }
-    }
-
-    fn arg(mut self, value: impl ToString) -> Self {
-        self.args.push(value.to_string().into_bytes());
-        self
-    }
-
-    fn bytes(mut self, value: &[u8]) -> Self {
-        self.args.push(value.to_vec());
-        self
-    }
-
-    fn ms(self, value: Duration) -> Self {
-        self.arg(value.as_millis())
-    }
-
-    fn command(&self, name: &str, script: &str) -> Cmd {
-        let mut command = Cmd::with_capacity(3 + self.keys.len() + self.args.len(), 4096);
-        command.arg(name).arg(script).arg(self.keys.len());
-        for key in &self.keys {
-            command.arg(key);
-        }
-        for arg in &self.args {
-            command.arg(arg);
-        }
-        command
     }
 }

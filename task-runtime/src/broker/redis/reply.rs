@@ -20,8 +20,7 @@ pub(super) fn unexpected(script: &str, reply: impl std::fmt::Debug) -> Error {
 }
 
 fn value<T: FromRedisValue>(script: &str, value: Value) -> Read<T> {
-    let shown = format!("{value:?}");
-    T::from_redis_value(value).map_err(|_| unexpected(script, shown))
+    T::from_redis_value(value).map_err(|error| unexpected(script, error))
 }
 
 pub(super) fn number(script: &str, reply: Value) -> Read<i64> {
@@ -39,8 +38,16 @@ fn next<T: FromRedisValue>(script: &str, from: &mut impl Iterator<Item = Value>)
     value(script, from.next().ok_or_else(|| unexpected(script, "too little"))?)
 }
 
+fn bytes(script: &str, value: Value) -> Read<Vec<u8>> {
+    match value {
+        Value::BulkString(bytes) => Ok(bytes),
+        other => Err(unexpected(script, other)),
+    }
+}
+
 fn ids(script: &str, reply: Value) -> Read<Vec<JobId>> {
-    Ok(value::<Vec<Vec<u8>>>(script, reply)?.iter().filter_map(|id| stored_id(id)).collect())
+    let ids = list(script, reply)?.map(|id| bytes(script, id).map(|id| stored_id(&id)));
+    ids.filter_map(Result::transpose).collect()
 }
 
 /// An id as it is stored. One that is no text was put there by a program of others; it is passed
@@ -57,16 +64,23 @@ fn next_list(script: &str, from: &mut impl Iterator<Item = Value>) -> Read<Value
     from.next().ok_or_else(|| unexpected(script, "too little"))
 }
 
-pub(super) fn enqueued(reply: Value) -> Read<Vec<Enqueued>> {
-    let words: Vec<i64> = value("enqueue", reply)?;
-    let read = |word: i64| match word {
-        1 => Ok(Enqueued::New),
-        2 => Ok(Enqueued::Existing),
-        3 => Ok(Enqueued::Ended),
-        4 => Ok(Enqueued::Unknown),
-        other => Err(unexpected("enqueue", other)),
-    };
-    words.into_iter().map(read).collect()
+/// What became of the jobs, each of which was sent as the one at its place in `order`.
+pub(super) fn enqueued(reply: Value, order: &[usize]) -> Read<Vec<Enqueued>> {
+    let letters = bytes("enqueue", reply)?;
+    if letters.len() != order.len() {
+        return Err(unexpected("enqueue", format_args!("{} letters for {} jobs", letters.len(), order.len())));
+    }
+    let mut became = vec![Enqueued::Unknown; order.len()];
+    for (letter, at) in letters.into_iter().zip(order) {
+        became[*at] = match letter {
+            b'n' => Enqueued::New,
+            b'x' => Enqueued::Existing,
+            b'e' => Enqueued::Ended,
+            b'u' => Enqueued::Unknown,
+            other => return Err(unexpected("enqueue", char::from(other))),
+        };
+    }
+    Ok(became)
 }
 
 pub(super) fn claims(script: &str, reply: Value) -> Read<Vec<Claim>> {
@@ -81,6 +95,22 @@ pub(super) fn claims(script: &str, reply: Value) -> Read<Vec<Claim>> {
     list(script, reply)?.filter_map(|one| claim(one).transpose()).collect()
 }
 
+/// Claims as a turn lends them: ids, envelopes, states or nothing when none has one, and the token
+/// of the first, which the others follow.
+fn lent(script: &str, parts: &mut impl Iterator<Item = Value>) -> Read<Vec<Claim>> {
+    let ids = list(script, next_list(script, parts)?)?;
+    let envelopes = list(script, next_list(script, parts)?)?;
+    let mut states = list(script, next_list(script, parts)?)?;
+    let first: u64 = next(script, parts)?;
+    let mut claims = Vec::with_capacity(ids.len());
+    for ((id, envelope), token) in ids.zip(envelopes).zip(first..) {
+        let (id, envelope) = (bytes(script, id)?, bytes(script, envelope)?);
+        let state = value(script, states.next().unwrap_or(Value::Nil))?;
+        claims.extend(stored_id(&id).map(|id| Claim { id, envelope, state, token }));
+    }
+    Ok(claims)
+}
+
 pub(super) fn turn(reply: Value) -> Read<TurnAnswer> {
     const SCRIPT: &str = "turn";
     let mut parts = list(SCRIPT, reply)?;
@@ -91,7 +121,7 @@ pub(super) fn turn(reply: Value) -> Read<TurnAnswer> {
             running: ids(SCRIPT, next_list(SCRIPT, &mut parts)?)?,
         }),
         "done" => Ok(TurnAnswer::Done(TurnDone {
-            claims: claims(SCRIPT, next_list(SCRIPT, &mut parts)?)?,
+            claims: lent(SCRIPT, &mut parts)?,
             more: next(SCRIPT, &mut parts)?,
             asked: ids(SCRIPT, next_list(SCRIPT, &mut parts)?)?,
             next_due: u64::try_from(next::<i64>(SCRIPT, &mut parts)?).ok().map(Duration::from_millis),

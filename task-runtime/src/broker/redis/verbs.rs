@@ -9,12 +9,12 @@ use redis::Value;
 use super::{Call, RedisBroker, keys, reply, script};
 use crate::broker::bounds;
 use crate::broker::{
-    Answer, Broker, Cancelled, Claim, Condemned, Counts, Due, Endings, Enqueued, Heartbeat, Incarnation, Inspect,
-    Lease, MAX_WAKE_WAIT, MAX_WORKERS, NewJob, Recovered, Retention, Status, Turn, TurnAnswer, Watched,
+    Answer, Broker, Cancelled, Claim, Condemned, Counts, Endings, Enqueued, Heartbeat, Incarnation, Inspect, Lease,
+    MAX_WAKE_WAIT, MAX_WORKERS, NewJob, Recovered, Retention, Status, Turn, TurnAnswer, Watched,
 };
 use crate::connection::Fault;
 use crate::error::Error;
-use crate::job::{JobId, QueueName, Settlement};
+use crate::job::{JobId, MAX_PRIORITY, QueueName};
 
 /// How often `status` and `cancel` look again because a worker came in between.
 const WORKER_ROUNDS: usize = 8;
@@ -37,17 +37,23 @@ impl Broker for RedisBroker {
             bounds::check_enqueue(jobs)?;
             self.remember(queue).await?;
             let of = self.keys(queue);
-            let mut call = Call::new(self, &script::ENQUEUE, &of, &[])
-                .arg(again.map_or(String::new(), |again| again.as_millis().to_string()));
-            for job in jobs {
-                let due = match job.due {
-                    Due::Now => String::new(),
-                    Due::After(delay) => format!("+{}", delay.as_millis()),
-                    Due::At(ms) => ms.to_string(),
-                };
-                call = call.arg(&job.id).arg(job.priority).arg(due).bytes(&job.envelope);
+            // Those of one priority and time go together, in their order.
+            let mut order: Vec<usize> = (0..jobs.len()).collect();
+            order.sort_by_key(|at| (jobs[*at].priority, jobs[*at].due));
+            let mut call = Call::new(self, &script::ENQUEUE, &of, &[]);
+            call = match again {
+                Some(again) => call.ms(again),
+                None => call.arg(""),
+            };
+            for group in order.chunk_by(|one, other| {
+                (jobs[*one].priority, jobs[*one].due) == (jobs[*other].priority, jobs[*other].due)
+            }) {
+                call = call.group(group.len(), &jobs[group[0]]);
+                for job in group.iter().map(|at| &jobs[*at]) {
+                    call = call.id(&job.id).arg(&*job.envelope);
+                }
             }
-            reply::enqueued(self.call(&script::ENQUEUE, call).await?)
+            reply::enqueued(self.call(call).await?, &order)
         })
     }
 
@@ -55,8 +61,8 @@ impl Broker for RedisBroker {
         Box::pin(async move {
             self.remember(queue).await?;
             let of = self.keys(queue);
-            let call = Call::new(self, &script::BEGIN, &of, &[]).arg(incarnation).ms(lease).arg(MAX_WORKERS);
-            match reply::number("begin", self.call(&script::BEGIN, call).await?)? {
+            let call = Call::new(self, &script::BEGIN, &of, &[]).incarnation(incarnation).ms(lease).arg(MAX_WORKERS);
+            match reply::number("begin", self.call(call).await?)? {
                 0 => Ok(()),
                 there => Err(bounds::too_many_workers(there)),
             }
@@ -68,25 +74,21 @@ impl Broker for RedisBroker {
             bounds::check_turn(turn)?;
             let of = self.keys(queue);
             let running = std::slice::from_ref(&turn.incarnation);
-            let order: String = turn.order.iter().map(|p| char::from(b'0' + p.min(&9))).collect();
-            let mut call = Call::new(self, &script::TURN, &of, running)
+            let order = turn.order.map(|priority| b'0' + priority.min(MAX_PRIORITY));
+            let call = Call::new(self, &script::TURN, &of, running)
                 .arg(of.endings())
-                .arg(&turn.incarnation)
+                .incarnation(&turn.incarnation)
                 .arg(turn.step)
                 .ms(turn.lease)
                 .arg(turn.want)
                 .arg(turn.few_room)
-                .arg(u8::from(turn.empty))
-                .arg(order)
+                .flag(turn.empty)
+                .arg(&order[..])
                 .retention(&turn.retention)
-                .arg(turn.take.len());
-            for task in &turn.take {
-                call = call.arg(task);
-            }
-            for (id, settlement) in &turn.settlements {
-                call = call.settlement(id, settlement);
-            }
-            reply::turn(self.call(&script::TURN, call).await?)
+                .arg(turn.take.len())
+                .texts(&turn.take)
+                .settlements(&turn.settlements, turn.retention.finished > 0);
+            reply::turn(self.call(call).await?)
         })
     }
 
@@ -99,9 +101,8 @@ impl Broker for RedisBroker {
         Box::pin(async move {
             let of = self.keys(queue);
             let running = std::slice::from_ref(incarnation);
-            let call = Call::new(self, &script::ADOPT, &of, running).arg(incarnation);
-            let call = ids.iter().fold(call, Call::arg);
-            reply::claims("adopt", self.call(&script::ADOPT, call).await?)
+            let call = Call::new(self, &script::ADOPT, &of, running).incarnation(incarnation).ids(ids);
+            reply::claims("adopt", self.call(call).await?)
         })
     }
 
@@ -114,8 +115,8 @@ impl Broker for RedisBroker {
         Box::pin(async move {
             let of = self.keys(queue);
             let running = std::slice::from_ref(incarnation);
-            let call = Call::new(self, &script::HEARTBEAT, &of, running).arg(incarnation).ms(lease);
-            reply::heartbeat(self.call(&script::HEARTBEAT, call).await?)
+            let call = Call::new(self, &script::HEARTBEAT, &of, running).incarnation(incarnation).ms(lease);
+            reply::heartbeat(self.call(call).await?)
         })
     }
 
@@ -128,18 +129,18 @@ impl Broker for RedisBroker {
         Box::pin(async move {
             let of = self.keys(queue);
             let running = std::slice::from_ref(incarnation);
-            let mut call = Call::new(self, &script::LEAVE, &of, running).arg(of.endings()).arg(incarnation);
+            let mut call = Call::new(self, &script::LEAVE, &of, running).arg(of.endings()).incarnation(incarnation);
             for (id, priority) in jobs {
-                call = call.settlement(id, &Settlement::Release { priority: *priority });
+                call = call.released(id, *priority);
             }
-            Ok(reply::number("leave", self.call(&script::LEAVE, call).await?)? == 1)
+            Ok(reply::number("leave", self.call(call).await?)? == 1)
         })
     }
 
     fn promote<'a>(&'a self, queue: &'a QueueName) -> Answer<'a, usize> {
         Box::pin(async move {
             let call = Call::new(self, &script::PROMOTE, &self.keys(queue), &[]);
-            let number = reply::number("promote", self.call(&script::PROMOTE, call).await?)?;
+            let number = reply::number("promote", self.call(call).await?)?;
             Ok(usize::try_from(number).unwrap_or(0))
         })
     }
@@ -147,7 +148,7 @@ impl Broker for RedisBroker {
     fn workers<'a>(&'a self, queue: &'a QueueName) -> Answer<'a, Vec<Lease>> {
         Box::pin(async move {
             let call = Call::new(self, &script::WORKERS, &self.keys(queue), &[]);
-            reply::leases(self.call(&script::WORKERS, call).await?)
+            reply::leases(self.call(call).await?)
         })
     }
 
@@ -155,10 +156,10 @@ impl Broker for RedisBroker {
         Box::pin(async move {
             let running = std::slice::from_ref(&lease.incarnation);
             let call = Call::new(self, &script::CONDEMN, &self.keys(queue), running)
-                .arg(&lease.incarnation)
+                .incarnation(&lease.incarnation)
                 .arg(lease.ends_ms)
-                .arg(u8::from(stale));
-            reply::condemned(self.call(&script::CONDEMN, call).await?)
+                .flag(stale);
+            reply::condemned(self.call(call).await?)
         })
     }
 
@@ -172,7 +173,8 @@ impl Broker for RedisBroker {
             bounds::check_recovered(recovered)?;
             let of = self.keys(queue);
             let running = std::slice::from_ref(incarnation);
-            let mut call = Call::new(self, &script::SETTLE_FOR, &of, running).arg(of.endings()).arg(incarnation);
+            let mut call =
+                Call::new(self, &script::SETTLE_FOR, &of, running).arg(of.endings()).incarnation(incarnation);
             for one in recovered {
                 call = match one {
                     Recovered::Few { id, state } => call.moved("w", id, state, "", ""),
@@ -180,7 +182,7 @@ impl Broker for RedisBroker {
                     Recovered::Dead { id, state } => call.moved("d", id, state, "", ""),
                 };
             }
-            self.call(&script::SETTLE_FOR, call).await.map(drop)
+            self.call(call).await.map(drop)
         })
     }
 
@@ -189,9 +191,9 @@ impl Broker for RedisBroker {
             let of = self.keys(queue);
             let mut others = Vec::new();
             for _ in 0..WORKER_ROUNDS {
-                let call = Call::new(self, &script::CANCEL, &of, &others).arg(of.endings()).arg(id);
-                let call = others.iter().fold(call, Call::arg);
-                let word = match self.call(&script::CANCEL, call).await? {
+                let call = Call::new(self, &script::CANCEL, &of, &others).arg(of.endings()).id(id);
+                let call = call.incarnations(&others);
+                let word = match self.call(call).await? {
                     Value::BulkString(word) => word,
                     list => {
                         others = reply::incarnations("cancel", list)?;
@@ -216,9 +218,8 @@ impl Broker for RedisBroker {
             let of = self.keys(queue);
             let mut others = Vec::new();
             for _ in 0..WORKER_ROUNDS {
-                let call = Call::new(self, &script::STATUS, &of, &others).arg(id);
-                let call = others.iter().fold(call, Call::arg);
-                match reply::status(self.call(&script::STATUS, call).await?)? {
+                let call = Call::new(self, &script::STATUS, &of, &others).id(id).incarnations(&others);
+                match reply::status(self.call(call).await?)? {
                     Ok(status) => return Ok(status),
                     Err(there) => others = there,
                 }
@@ -229,8 +230,8 @@ impl Broker for RedisBroker {
 
     fn watch<'a>(&'a self, queue: &'a QueueName, id: &'a JobId) -> Answer<'a, Watched> {
         Box::pin(async move {
-            let call = Call::new(self, &script::WATCH, &self.keys(queue), &[]).arg(id);
-            reply::watched(self.call(&script::WATCH, call).await?)
+            let call = Call::new(self, &script::WATCH, &self.keys(queue), &[]).id(id);
+            reply::watched(self.call(call).await?)
         })
     }
 
@@ -258,7 +259,7 @@ impl Broker for RedisBroker {
     fn pause<'a>(&'a self, queue: &'a QueueName, paused: bool) -> Answer<'a, ()> {
         Box::pin(async move {
             let call = Call::new(self, &script::PAUSE, &self.keys(queue), &[]);
-            self.call(&script::PAUSE, call.arg(u8::from(paused))).await.map(drop)
+            self.call(call.flag(paused)).await.map(drop)
         })
     }
 
@@ -267,7 +268,7 @@ impl Broker for RedisBroker {
             let of = self.keys(queue);
             let call =
                 Call::new(self, &script::SWEEP, &of, &[]).arg(of.endings()).retention(retention).ms(unknown_grace);
-            self.call(&script::SWEEP, call).await.map(drop)
+            self.call(call).await.map(drop)
         })
     }
 }
@@ -301,7 +302,7 @@ impl Inspect for RedisBroker {
                 running += usize::try_from(number).unwrap_or(0);
             }
             let call = Call::new(self, &script::COUNTS, &of, &[]);
-            reply::counts(self.call(&script::COUNTS, call).await?, running)
+            reply::counts(self.call(call).await?, running)
         })
     }
 }
@@ -324,30 +325,5 @@ impl RedisBroker {
             Err(fault) => return Err(fault.into()),
         };
         Ok(())
-    }
-}
-
-impl Call {
-    fn retention(self, keep: &Retention) -> Self {
-        self.arg(keep.finished).ms(keep.age).arg(keep.dead).ms(keep.dead_age)
-    }
-
-    fn moved(self, kind: &str, id: &JobId, data: &[u8], x: &str, y: &str) -> Self {
-        self.arg(kind).arg(id).bytes(data).arg(x).arg(y)
-    }
-
-    fn settlement(self, id: &JobId, settlement: &Settlement) -> Self {
-        match settlement {
-            Settlement::Finish { record, keep } => {
-                let keep = keep.map_or(String::new(), |keep| keep.as_millis().to_string());
-                self.moved("f", id, record, &keep, "")
-            }
-            Settlement::Dead { state } => self.moved("d", id, state, "", ""),
-            Settlement::Retry { state, delay, priority } => {
-                self.moved("r", id, state, &delay.as_millis().to_string(), &priority.to_string())
-            }
-            Settlement::Release { priority } => self.moved("l", id, &[], "", &priority.to_string()),
-            Settlement::Park { task, priority, state } => self.moved("p", id, state, task, &priority.to_string()),
-        }
     }
 }

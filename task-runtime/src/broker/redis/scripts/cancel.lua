@@ -17,13 +17,13 @@ elseif redis.call('ZSCORE', dead, id) then
   return 'dead'
 end
 
-local ends = {{id, '{"end":"cancelled"}', ''}}
+local ends = {cancelled_group({id})}
 if redis.call('ZSCORE', scheduled, id) then
-  finish(ends)
+  finish(record(ends))
   redis.call('ZREM', scheduled, id)
   return 'cancelled'
 elseif mark then
-  finish(ends)
+  finish(record(ends))
   redis.call('ZREM', parked, string.sub(mark, 8))
   redis.call('HDEL', marks, id)
   return 'cancelled'
@@ -42,5 +42,5 @@ for _, incarnation in ipairs(incarnations) do
   end
 end
 redis.call('HSET', marks, id, 'cancelled')
-finish(ends)
+finish(record(ends))
 return 'cancelled'

@@ -2,16 +2,22 @@
 -- The lists come before `jobs`: a script that ends in the middle leaves entries without an
 -- envelope, which are dropped when claimed, and never an envelope that no list holds.
 -- KEYS: jobs finished marks scheduled wake meta ready:*
--- ARGV: now or '', ms since the first send or '', then of each job: id, priority,
---       due ('' now, '+ms' from now, or ms since 1970), envelope
--- Returns of each job: 1 new, 2 existing, 3 ended, 4 unknown.
-local ids = {}
-for i = 3, #ARGV, 4 do
-  ids[#ids + 1] = ARGV[i]
+-- ARGV: now or '', ms since the first send or '', then groups of jobs: their count, priority and due
+--       ('' now, '+ms' from now, or ms since 1970), and pairs of id and envelope
+-- Returns a letter for each job: n new, x existing, e ended, u unknown.
+local ids, groups, n, at = {}, {}, 0, 3
+while at <= #ARGV do
+  local count = tonumber(ARGV[at])
+  groups[#groups + 1] = {first = at + 3, last = at + 2 + 2 * count, priority = tonumber(ARGV[at + 1]), due = ARGV[at + 2]}
+  for i = at + 3, at + 2 + 2 * count, 2 do
+    n = n + 1
+    ids[n] = ARGV[i]
+  end
+  at = at + 3 + 2 * count
 end
-local ended = redis.call('HMGET', finished, unpack(ids))
 local there = redis.call('HMGET', jobs, unpack(ids))
-local marked = redis.call('HMGET', marks, unpack(ids))
+local ended = redis.call('EXISTS', finished) == 1 and redis.call('HMGET', finished, unpack(ids)) or {}
+local marked = redis.call('EXISTS', marks) == 1 and redis.call('HMGET', marks, unpack(ids)) or {}
 local again, unknown = tonumber(ARGV[2]), false
 if again then
   local forgotten = tonumber(redis.call('HGET', meta, 'forgotten') or 0)
@@ -19,47 +25,56 @@ if again then
   unknown = forgotten > now - again - 1000
 end
 
-local answers, seen, lists, later, envelopes, new_ready = {}, {}, {}, {}, {}, 0
+local answers, seen, envelopes, job, new, new_ready = {}, {}, {}, 0, 0, 0
 local earliest
-for i, id in ipairs(ids) do
-  local at = 3 + (i - 1) * 4
-  if ended[i] or marked[i] == 'cancelled' then
-    answers[i] = 3
-  elseif there[i] or seen[id] then
-    answers[i] = 2
-  elseif unknown then
-    answers[i] = 4
-  else
-    answers[i], seen[id] = 1, true
-    local priority, due = tonumber(ARGV[at + 1]), ARGV[at + 2]
+for _, group in ipairs(groups) do
+  local fresh, count = {}, 0
+  for i = group.first, group.last, 2 do
+    job = job + 1
+    local id = ids[job]
+    if ended[job] or marked[job] == 'cancelled' then
+      answers[job] = 'e'
+    elseif there[job] or seen[id] then
+      answers[job] = 'x'
+    elseif unknown then
+      answers[job] = 'u'
+    else
+      answers[job], seen[id] = 'n', true
+      count = count + 1
+      fresh[count] = id
+      envelopes[2 * new + 1], envelopes[2 * new + 2] = id, ARGV[i + 1]
+      new = new + 1
+    end
+  end
+  if count > 0 then
+    local due = group.due
     local ms = string.sub(due, 1, 1) == '+' and now + tonumber(string.sub(due, 2)) or tonumber(due)
     if due == '' or ms <= now then
-      local list = lists[priority] or {}
-      list[#list + 1] = id
-      lists[priority] = list
-      new_ready = new_ready + 1
+      redis.call('RPUSH', ready[group.priority], unpack(fresh))
+      new_ready = new_ready + count
     else
-      local score = ms * 10 + 9 - priority
-      later[#later + 1] = int(score)
-      later[#later + 1] = id
+      local score = ms * 10 + 9 - group.priority
+      group.later = {}
+      for i, id in ipairs(fresh) do
+        group.later[2 * i - 1], group.later[2 * i] = int(score), id
+      end
       earliest = math.min(earliest or score, score)
     end
-    envelopes[#envelopes + 1] = id
-    envelopes[#envelopes + 1] = ARGV[at + 3]
   end
 end
 
-for priority, list in pairs(lists) do
-  redis.call('RPUSH', ready[priority], unpack(list))
-end
 local sooner = false
 if earliest then
   local first = redis.call('ZRANGE', scheduled, 0, 0, 'WITHSCORES')[2]
   sooner = not first or earliest < tonumber(first)
-  redis.call('ZADD', scheduled, unpack(later))
+  for _, group in ipairs(groups) do
+    if group.later then
+      redis.call('ZADD', scheduled, unpack(group.later))
+    end
+  end
 end
-if #envelopes > 0 then
+if new > 0 then
   redis.call('HSET', jobs, unpack(envelopes))
 end
 wake_up(new_ready + (sooner and 1 or 0))
-return answers
+return table.concat(answers)

@@ -8,7 +8,7 @@ local incarnation = ARGV[3]
 if not redis.call('HGET', steps, incarnation) then
   return 1
 end
-local released = settle(moves_on_loan(4))
+local released = settle({}, moves_on_loan(4))
 local gone = redis.call('EXISTS', running) == 0
 if gone then
   redis.call('ZREM', workers, incarnation)

@@ -7,7 +7,7 @@ local incarnation = ARGV[3]
 if tonumber(redis.call('ZSCORE', workers, incarnation) or -1) ~= 0 then
   return 0
 end
-wake_up(settle(moves_on_loan(4)))
+wake_up(settle({}, moves_on_loan(4)))
 if redis.call('EXISTS', running) == 0 then
   redis.call('ZREM', workers, incarnation)
   redis.call('HDEL', meta, 'board:' .. incarnation)

@@ -4,9 +4,10 @@
 --       kept dead watched wake meta few alone ready:*
 -- ARGV: now or '', channel, incarnation, step, lease ms, want, few room, empty (0, 1), order of
 --       priorities (ten digits), retention (finished, age ms, dead, dead age ms), number of tasks
---       to take, those, then five of each move (lib/settle.lua)
--- Returns {'lost'}, {'step', last, running ids}, or {'done', claims (id, envelope, state or false,
---       token), more, asked ids, ms to the next due job or -1, parked tasks, paused, alone}.
+--       to take, those, then groups of finished jobs and five of each move (lib/settle.lua)
+-- Returns {'lost'}, {'step', last, running ids}, or {'done', ids, envelopes, states or {} when there
+--       are none, token of the first, more, asked ids, ms to the next due job or -1, parked tasks,
+--       paused, alone}.
 local incarnation = ARGV[3]
 local step, lease, want = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local few_room, empty, order = tonumber(ARGV[7]), ARGV[8] == '1', ARGV[9]
@@ -23,7 +24,8 @@ if step ~= tonumber(last) + 1 then
 end
 redis.call('HSET', steps, incarnation, int(step))
 redis.call('ZADD', workers, 'XX', int(now + lease), incarnation)
-local moves = moves_on_loan(15 + takes)
+local ends, first_move = ends_on_loan(15 + takes)
+local moves = moves_on_loan(first_move)
 local promoted = promote(math.min(100, 2 * want + 16))
 
 local facts = redis.call('HMGET', meta, 'paused', 'timer', 'token')
@@ -69,7 +71,7 @@ local function claim_from(list, most)
     end
     local taken = lend(entries)
     if taken > 0 then
-      redis.call('LPOP', list, taken)
+      redis.call('LTRIM', list, taken, -1)
     end
   end
 end
@@ -130,17 +132,16 @@ local function ready_up_to(limit)
   return count
 end
 
-local claims = {}
+local states, token = {}, 0
 if #ids > 0 then
-  local states = redis.call('HMGET', state, unpack(ids))
-  local token = math.max(tonumber(facts[3] or 0) + #ids, now * 1000)
-  redis.call('HSET', meta, 'token', int(token))
-  for i, id in ipairs(ids) do
-    claims[i] = {id, envelopes[i], states[i], int(token - #ids + i)}
+  if redis.call('EXISTS', state) == 1 then
+    states = redis.call('HMGET', state, unpack(ids))
   end
+  token = math.max(tonumber(facts[3] or 0) + 1, now * 1000)
+  redis.call('HSET', meta, 'token', int(token + #ids - 1))
 end
 
-local requeued = settle(moves, retention)
+local requeued = settle(ends, moves, retention)
 
 local left = not paused and redis.call('EXISTS', ready[0], ready[1], ready[2], ready[3], ready[4], ready[5], ready[6], ready[7], ready[8], ready[9]) > 0
 local waiting_alone = redis.call('LLEN', alone) > 0
@@ -176,4 +177,4 @@ end
 
 local asked_here = redis.call('SCARD', asked) > 0 and redis.call('SINTER', asked, running) or {}
 local names = redis.call('HLEN', parked_tasks) > 0 and redis.call('HRANDFIELD', parked_tasks, 16) or {}
-return {'done', claims, more and 1 or 0, asked_here, due_in, names, paused and 1 or 0, waiting_alone and not paused and 1 or 0}
+return {'done', ids, envelopes, states, token, more and 1 or 0, asked_here, due_in, names, paused and 1 or 0, waiting_alone and not paused and 1 or 0}

@@ -1,5 +1,5 @@
--- settle(moves, retention): each of moves is {kind, id, data, x, y}, all of them on loan to running.
---   f  ends:     data = end record, x = keep ms or ''
+-- settle(ends, moves, retention): what is on loan to running goes where it belongs. Each of ends is a
+-- group of finished jobs (lib/finish.lua), each of moves is {kind, id, data, x, y}:
 --   d  is dead:  data = state record
 --   r  retries:  data = state record, x = delay ms, y = priority
 --   l  released: y = priority
@@ -10,8 +10,6 @@
 -- jobs can be claimed again.
 -- Needs KEYS: running asked state scheduled few alone parked parked_tasks marks dead ready:* and
 -- those of lib/finish.lua.
-local CANCELLED = '{"end":"cancelled"}'
-
 local function asked_among(moves)
   local found = {}
   if #moves > 0 and redis.call('SCARD', asked) > 0 then
@@ -26,19 +24,14 @@ local function asked_among(moves)
   return found
 end
 
-local function settle(moves, retention)
-  if #moves == 0 then
-    return 0
-  end
+local function settle(ends, moves, retention)
   local cancelled = asked_among(moves)
-  local ids, ends, states, no_state, buried, claimable = {}, {}, {}, {}, {}, 0
+  local ids, states, cancelled_ids, buried, claimable = {}, {}, {}, {}, 0
   for i, move in ipairs(moves) do
     local kind, id, data, x, y = unpack(move)
     ids[i] = id
-    if kind == 'f' then
-      ends[#ends + 1] = {id, data, x}
-    elseif kind ~= 'd' and cancelled[id] then
-      ends[#ends + 1] = {id, CANCELLED, ''}
+    if kind ~= 'd' and cancelled[id] then
+      cancelled_ids[#cancelled_ids + 1] = id
     else
       if kind ~= 'l' then
         states[#states + 1] = id
@@ -69,8 +62,16 @@ local function settle(moves, retention)
   if #states > 0 then
     redis.call('HSET', state, unpack(states))
   end
-  redis.call('SREM', running, unpack(ids))
-  finish(ends, retention)
+  if #cancelled_ids > 0 then
+    ends[#ends + 1] = cancelled_group(cancelled_ids)
+  end
+  local ended = record(ends, retention)
+  for _, gone in ipairs({ended, ids}) do
+    if #gone > 0 then
+      redis.call('SREM', running, unpack(gone))
+    end
+  end
+  finish(ended, retention)
   if #buried > 0 then
     redis.call('SREM', asked, unpack(buried))
     tell(buried)
@@ -98,4 +99,34 @@ local function moves_on_loan(first)
     end
   end
   return moves
+end
+
+-- The groups of finished jobs in ARGV from first on, of those jobs that are on loan: of each group
+-- its count, for how long its records are kept, and pairs of id and record; the last count is 0.
+-- Answers the groups, and where the arguments after them begin.
+local function ends_on_loan(first)
+  local groups, at = {}, first
+  local count = tonumber(ARGV[at])
+  while count > 0 do
+    local from, to = at + 2, at + 1 + 2 * count
+    local ids, n = {}, 0
+    for i = from, to, 2 do
+      n = n + 1
+      ids[n] = ARGV[i]
+    end
+    local group, hits = {ids = {}, pairs = {}, keep = ARGV[at + 1]}, 0
+    for i, hit in ipairs(redis.call('SMISMEMBER', running, unpack(ids))) do
+      if hit == 1 then
+        hits = hits + 1
+        group.ids[hits] = ids[i]
+        group.pairs[2 * hits - 1], group.pairs[2 * hits] = ids[i], ARGV[from + 2 * i - 1]
+      end
+    end
+    if hits > 0 then
+      groups[#groups + 1] = group
+    end
+    at = to + 1
+    count = tonumber(ARGV[at])
+  end
+  return groups, at + 1
 end

@@ -1,0 +1,160 @@
+//! One call of a script: keys and arguments, written straight into the request.
+
+use std::time::Duration;
+
+use redis::{Arg, Cmd, ToRedisArgs};
+
+use super::RedisBroker;
+use super::keys::Keys;
+use super::script::Script;
+use crate::broker::{Due, Incarnation, NewJob, Retention};
+use crate::job::{JobId, Settlement};
+
+/// Room for the arguments of a call that carries no jobs.
+const FEW_ARGS: usize = 64;
+/// Room for their bytes.
+const FEW_BYTES: usize = 2 * 1024;
+
+/// A request that is being written.
+pub(super) struct Call {
+    script: &'static Script,
+    /// The hash tag of all its keys.
+    tag: String,
+    command: Cmd,
+}
+
+impl Call {
+    /// A call of `script` on the keys of one queue; `running` are the incarnations whose sets it
+    /// declares.
+    pub(super) fn new(broker: &RedisBroker, script: &'static Script, of: &Keys, running: &[Incarnation]) -> Self {
+        let mut command = Cmd::with_capacity(FEW_ARGS, FEW_BYTES);
+        command.arg("EVALSHA").arg(&script.sha).arg(script.key_count(running.len()));
+        script.for_each_key(of, running, |key| {
+            command.arg(key);
+        });
+        match broker.clock.given_ms() {
+            Some(ms) => command.arg(ms),
+            None => command.arg(""),
+        };
+        Self { script, tag: of.tag().to_owned(), command }
+    }
+
+    pub(super) fn tag(&self) -> &str {
+        &self.tag
+    }
+
+    pub(super) fn command(&self) -> &Cmd {
+        &self.command
+    }
+
+    /// The same call for a server that does not know the script.
+    pub(super) fn with_source(&self) -> Cmd {
+        let mut command = Cmd::with_capacity(self.command.args_iter().len(), self.script.source.len() + FEW_BYTES);
+        command.arg("EVAL").arg(&self.script.source);
+        for arg in self.command.args_iter().skip(2) {
+            if let Arg::Simple(bytes) = arg {
+                command.arg(bytes);
+            }
+        }
+        command
+    }
+
+    pub(super) fn arg(mut self, value: impl ToRedisArgs) -> Self {
+        self.command.arg(value);
+        self
+    }
+
+    pub(super) fn id(self, id: &JobId) -> Self {
+        self.arg(id.as_str())
+    }
+
+    pub(super) fn ids<'a>(self, ids: impl IntoIterator<Item = &'a JobId>) -> Self {
+        ids.into_iter().fold(self, Self::id)
+    }
+
+    pub(super) fn texts(self, texts: &[String]) -> Self {
+        texts.iter().fold(self, Self::arg)
+    }
+
+    pub(super) fn incarnation(self, incarnation: &Incarnation) -> Self {
+        self.arg(incarnation.as_str())
+    }
+
+    pub(super) fn incarnations(self, incarnations: &[Incarnation]) -> Self {
+        incarnations.iter().fold(self, Self::incarnation)
+    }
+
+    pub(super) fn flag(self, flag: bool) -> Self {
+        self.arg(u8::from(flag))
+    }
+
+    pub(super) fn ms(self, time: Duration) -> Self {
+        self.arg(ms(time))
+    }
+
+    pub(super) fn retention(self, keep: &Retention) -> Self {
+        self.arg(keep.finished).ms(keep.age).arg(keep.dead).ms(keep.dead_age)
+    }
+
+    /// What `count` jobs have in common, `first` among them (`enqueue.lua`).
+    pub(super) fn group(self, count: usize, first: &NewJob) -> Self {
+        let call = self.arg(count).arg(first.priority);
+        match first.due {
+            Due::Now => call.arg(""),
+            Due::After(delay) => call.arg(format!("+{}", ms(delay))),
+            Due::At(ms) => call.arg(ms),
+        }
+    }
+
+    /// One move, five arguments (`lib/settle.lua`).
+    pub(super) fn moved(self, kind: &str, id: &JobId, data: &[u8], x: impl ToRedisArgs, y: impl ToRedisArgs) -> Self {
+        self.arg(kind).id(id).arg(data).arg(x).arg(y)
+    }
+
+    /// Groups of finished jobs by how long their records are kept, then the other settlements. What
+    /// has no time of its own goes without a record, if `keeps` says that those are not kept.
+    pub(super) fn settlements(mut self, settlements: &[(JobId, Settlement)], keeps: bool) -> Self {
+        let mut ends: Vec<(Option<Duration>, &JobId, &[u8])> = Vec::new();
+        let mut others: Vec<(&JobId, &Settlement)> = Vec::new();
+        for (id, settlement) in settlements {
+            match settlement {
+                Settlement::Finish { record, keep } => ends.push((*keep, id, record)),
+                other => others.push((id, other)),
+            }
+        }
+        // Few tasks have a time of their own for results, so that there is one group or two.
+        ends.sort_by_key(|(keep, ..)| *keep);
+        for group in ends.chunk_by(|one, other| one.0 == other.0) {
+            self = self.arg(group.len());
+            self = match group[0].0 {
+                Some(keep) => self.ms(keep),
+                None => self.arg(""),
+            };
+            for (keep, id, record) in group {
+                self = self.id(id).arg(if keep.is_some() || keeps { *record } else { b"" });
+            }
+        }
+        self = self.arg(0);
+        others.into_iter().fold(self, |call, (id, settlement)| call.settlement(id, settlement))
+    }
+
+    /// A settlement that does not finish its job.
+    fn settlement(self, id: &JobId, settlement: &Settlement) -> Self {
+        match settlement {
+            Settlement::Finish { .. } => self,
+            Settlement::Dead { state } => self.moved("d", id, state, "", ""),
+            Settlement::Retry { state, delay, priority } => self.moved("r", id, state, ms(*delay), *priority),
+            Settlement::Release { priority } => self.released(id, *priority),
+            Settlement::Park { task, priority, state } => self.moved("p", id, state, task, *priority),
+        }
+    }
+
+    pub(super) fn released(self, id: &JobId, priority: u8) -> Self {
+        self.moved("l", id, &[], "", priority)
+    }
+}
+
+/// Milliseconds, as far as a server counts them.
+fn ms(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
