@@ -92,7 +92,7 @@ async fn callers(scratch: &Scratch, queue: &QueueName, callers: u64, jobs: u64) 
             for _ in 0..jobs / callers {
                 Enqueue::new(Noop::of(SMALL)).queue(queue.as_str()).enqueue_on(&client).await?;
             }
-            Ok::<_, crate::Error>(())
+            Ok::<_, crate::error::Error>(())
         })
     };
     for ended in future::join_all((0..callers).map(caller)).await {

@@ -89,7 +89,7 @@ async fn pick_up(scratch: &Scratch, queue: &QueueName, starts: &Starts) -> Resul
     Ok(began.duration_since(called).as_secs_f64() * 1e3)
 }
 
-async fn keep_busy(client: Client, queue: QueueName, load: u64) -> Result<(), crate::Error> {
+async fn keep_busy(client: Client, queue: QueueName, load: u64) -> Result<(), crate::error::Error> {
     if load == 0 {
         return Ok(());
     }
