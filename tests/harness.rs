@@ -1,5 +1,8 @@
 //! The support library keeps its word: servers start, survive a crash with their data, and never outlive a test.
 
+#[path = "harness/proxy.rs"]
+mod proxy;
+
 use std::net::TcpStream;
 use std::path::Path;
 use std::time::Duration;

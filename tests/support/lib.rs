@@ -26,6 +26,7 @@ mod namespace;
 mod options;
 mod port;
 mod program;
+mod proxy;
 mod server;
 mod shared;
 
@@ -35,6 +36,7 @@ pub use eventually::{eventually, eventually_blocking};
 pub use namespace::namespace;
 pub use options::ServerOptions;
 pub use program::{Program, Running};
+pub use proxy::{Fault, Injected, Line, On, Proxy, Way, When};
 pub use redis;
 pub use server::Server;
 pub use shared::{shared_cluster, shared_redis, shared_valkey};
