@@ -17,6 +17,10 @@ mod expand;
 mod fallback;
 mod model;
 
+// Seen from outside only by the fuzz targets, which take this crate as an ordinary library.
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
+
 use proc_macro2::TokenStream;
 
 use crate::args::Args;
@@ -75,6 +79,7 @@ use crate::signature::Function;
 ///
 /// The three forms of `backoff` also take `jitter = true` or `false`; only `exponential` has it unless told otherwise.
 /// A cap is 10 minutes unless given, and a delay is at most 7 days.
+#[cfg(not(fuzzing))]
 #[proc_macro_attribute]
 pub fn task(options: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
     write(options.into(), item.into()).into()

@@ -1,7 +1,11 @@
 //! The macro as a whole: what it writes, as snapshots, and that no input breaks it.
 
+use std::fs;
+use std::path::Path;
+
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 
+use crate::fuzzing::{self, expanded};
 use crate::write;
 
 fn tokens(source: &str) -> TokenStream {
@@ -119,19 +123,47 @@ const ITEMS: [&str; 14] = [
 fn no_input_breaks_the_macro() {
     for options in OPTIONS {
         for item in ITEMS {
-            drop(write(tokens(options), tokens(item)));
+            expanded(tokens(options), tokens(item));
         }
     }
     for options in OPTIONS {
         for damaged in damage(tokens(options)) {
-            drop(write(damaged, tokens(ITEMS[0])));
+            expanded(damaged, tokens(ITEMS[0]));
         }
     }
     for item in ITEMS {
         for damaged in damage(tokens(item)) {
-            drop(write(tokens(OPTIONS[1]), damaged));
+            expanded(tokens(OPTIONS[1]), damaged);
         }
     }
+}
+
+#[test]
+fn what_holds_of_the_corpus_holds_of_it_damaged() {
+    for input in corpus("attribute") {
+        fuzzing::attribute(&input);
+        let text = std::str::from_utf8(&input).expect("the committed corpus is text");
+        let (options, item) = text.split_once('\n').expect("the first line holds the options");
+        for damaged in damage(tokens(options)) {
+            expanded(damaged, tokens(item));
+        }
+        for damaged in damage(tokens(item)) {
+            expanded(tokens(options), damaged);
+        }
+    }
+    for input in corpus("attribute_times") {
+        fuzzing::attribute_times(&input);
+        for damaged in damage(tokens(std::str::from_utf8(&input).expect("the committed corpus is text"))) {
+            fuzzing::attribute_times(damaged.to_string().as_bytes());
+        }
+    }
+}
+
+/// The inputs of a fuzz target.
+fn corpus(target: &str) -> Vec<Vec<u8>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target);
+    let entries = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    entries.map(|entry| fs::read(entry.unwrap().path()).unwrap()).collect()
 }
 
 /// Every way to lose, to double, or to wrap invisibly one of the tokens, and to lose the end.

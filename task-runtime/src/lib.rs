@@ -7,6 +7,9 @@ pub mod client;
 #[cfg(feature = "redis")]
 mod connection;
 pub mod error;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod handler;
 pub mod job;
 pub mod task;

@@ -174,7 +174,7 @@ pub(super) struct EnqueueOptions {
 }
 
 /// Reads a time: seconds, or with units.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     if let Ok(seconds) = text.parse::<u64>() {
         return Ok(Duration::from_secs(seconds));
     }

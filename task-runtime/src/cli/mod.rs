@@ -9,6 +9,9 @@ mod target;
 mod tasks;
 mod worker;
 
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
+
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;

@@ -39,16 +39,20 @@ impl TargetOptions {
     }
 }
 
-/// The URL as it may be shown.
+/// The URL as it may be shown. Whoever wrote it may have forgotten to encode a password that holds
+/// `/`, `?`, `#` or `@`, so that nothing before the last `@` is shown, nor anything after a `?` or `#`.
 pub(super) fn without_password(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return "…".into() };
-    let end = rest.find(['/', '?']).unwrap_or(rest.len());
-    let (authority, path) = rest.split_at(end);
-    let path = path.split('?').next().unwrap_or_default();
-    match authority.rsplit_once('@') {
-        Some((_, host)) => format!("{scheme}://…@{host}{path}"),
-        None => format!("{scheme}://{authority}{path}"),
+    if !scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'+') {
+        return "…".into();
     }
+    let (login, place) = rest.rsplit_once('@').map_or((None, rest), |(login, place)| (Some(login), place));
+    if login.is_some_and(|login| login.contains(['?', '#'])) {
+        // What follows may be the end of a password in the query.
+        return format!("{scheme}://…");
+    }
+    let place = place.split(['?', '#']).next().unwrap_or_default();
+    format!("{scheme}://{}{place}", if login.is_some() { "…@" } else { "" })
 }
 
 #[cfg(test)]
@@ -62,6 +66,11 @@ mod tests {
             ("redis://user:p@ss@host:1/0", "redis://…@host:1/0"),
             ("rediss://:secret@host", "rediss://…@host"),
             ("unix:///run/redis.sock?pass=secret", "unix:///run/redis.sock"),
+            ("unix:///run/redis.sock?pass=sec@ret", "unix://…"),
+            ("redis://:sec/ret@host:1/0", "redis://…@host:1/0"),
+            ("redis://:sec?ret@host:1/0", "redis://…"),
+            ("redis://host/#secret", "redis://host/"),
+            ("user:secret@host://", "…"),
             ("secret", "…"),
         ];
         for (url, safe) in cases {

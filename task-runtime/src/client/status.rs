@@ -62,10 +62,7 @@ impl JobStatus {
             Status::Running => Self::Running,
             Status::Parked { state: record } => Self::Parked { reason: state(record).error },
             Status::Ended { record } => {
-                let record: EndRecord = serde_json::from_slice(&record).map_err(|fault| {
-                    let reason = format!("the end record cannot be read: {fault}");
-                    Error::Rejected { reason }
-                })?;
+                let record = EndRecord::decode(&record)?;
                 match record.end {
                     Ended::Completed => Self::Completed {
                         attempts: record.attempts,

@@ -6,6 +6,9 @@ mod node;
 mod servers;
 mod target;
 
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
+
 pub(crate) use servers::{Limits, Servers};
 pub(crate) use target::Target;
 

@@ -9,6 +9,9 @@ mod retry;
 mod envelope;
 mod state;
 
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
+
 pub use envelope::{Envelope, EnvelopeError, Header, VERSION};
 pub use id::JobId;
 pub use limits::*;

@@ -5,6 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::error::Error;
+
 use super::retry::millis::to_ms;
 use super::{Backoff, MAX_ERROR_BYTES};
 
@@ -65,6 +67,15 @@ pub struct EndRecord {
 impl EndRecord {
     /// The record of a job that was cancelled before or between its attempts.
     pub const CANCELLED: &'static [u8] = br#"{"end":"cancelled"}"#;
+
+    /// Reads a stored record.
+    ///
+    /// # Errors
+    /// [`Error::Rejected`] when it is none; asking again does not help.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
+        serde_json::from_slice(bytes)
+            .map_err(|fault| Error::Rejected { reason: format!("the end record cannot be read: {fault}") })
+    }
 
     /// The stored bytes.
     #[must_use]

@@ -1,5 +1,8 @@
 //! What a task is at compile time: a job type with a name, options and a typed result.
 
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
+
 use std::error::Error as StdError;
 
 use serde::Serialize;
@@ -170,6 +173,15 @@ mod tests {
         let args = encode_args(&Any((u64::MAX, i128::MIN, -0.0_f64, Vec::<u8>::new()))).unwrap();
         let text = "[18446744073709551615,-170141183460469231731687303715884105728,-0.0,[]]";
         assert_eq!(String::from_utf8(args).unwrap(), text);
+    }
+
+    #[test]
+    fn every_float_comes_back_to_the_last_bit() {
+        for float in [1.797_693_134_862_315_7, 0.1 + 0.2, 1e23, f64::MAX, f64::MIN_POSITIVE, 5e-324, -0.0] {
+            let args = encode_args(&Any(float)).unwrap();
+            let Any(read): Any<f64> = serde_json::from_slice(&args).unwrap();
+            assert_eq!(read.to_bits(), float.to_bits(), "{float:e}");
+        }
     }
 
     #[test]

@@ -10,6 +10,9 @@ mod script;
 mod usage;
 mod verbs;
 
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
+
 #[cfg(feature = "cli")]
 pub(crate) use floor::FLOOR_BATCH;
 #[cfg(feature = "cli")]

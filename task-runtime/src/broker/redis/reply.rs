@@ -151,7 +151,7 @@ pub(super) fn leases(reply: Value) -> Read<Vec<Lease>> {
     while parts.len() > 0 {
         let incarnation = Incarnation::from_stored(next(SCRIPT, &mut parts)?);
         let ends_ms = next::<f64>(SCRIPT, &mut parts)? as i64;
-        let left = Duration::from_millis(u64::try_from(ends_ms - now).unwrap_or(0));
+        let left = Duration::from_millis(u64::try_from(ends_ms.saturating_sub(now)).unwrap_or(0));
         leases.push(Lease { incarnation, ends_ms, left });
     }
     Ok(leases)
@@ -213,10 +213,11 @@ pub(super) fn counts(reply: Value, running: usize) -> Read<Counts> {
     let scheduled = next(SCRIPT, &mut parts)?;
     let parked = next(SCRIPT, &mut parts)?;
     let dead = next(SCRIPT, &mut parts)?;
+    let elsewhere = [scheduled, parked, dead, running].into_iter().fold(0, usize::saturating_add);
     Ok(Counts {
         scheduled,
         // The lists also hold entries of cancelled jobs until they are popped.
-        ready: jobs.saturating_sub(scheduled + parked + dead + running),
+        ready: jobs.saturating_sub(elsewhere),
         running,
         parked,
         dead,

@@ -1,0 +1,4 @@
+//! Arguments of any bytes.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| task_runtime::fuzzing::check("args")(data));

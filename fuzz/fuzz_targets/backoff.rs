@@ -1,0 +1,4 @@
+//! Stored pauses of any bytes.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| task_runtime::fuzzing::check("backoff")(data));
