@@ -186,6 +186,11 @@ fn check_owned(ty: &Type, injected: bool, errors: &mut Errors) {
 }
 
 pub(crate) fn check_output(ty: &Type, errors: &mut Errors) {
+    // `Result<T, E> +` is one too: without `dyn`, with nothing behind its plus.
+    if matches!(bare(ty), Type::TraitObject(_)) {
+        errors.at(ty, "a task returns nothing or a `Result<T, E>`, not a trait object");
+        return;
+    }
     Owned { place: Place::Output, errors }.visit_type(ty);
 }
 

@@ -4,7 +4,10 @@ use std::cell::Cell;
 
 use futures_util::future::join_all;
 use task_runtime::Error;
-use task_runtime::broker::{Due, Heartbeat, Incarnation, MAX_WORKERS, Status, Turn, TurnAnswer};
+use task_runtime::broker::{
+    Claim, Due, Enqueued, Heartbeat, Incarnation, MAX_WORKERS, NewJob, Status, Turn, TurnAnswer,
+};
+use task_runtime::job::MAX_ENVELOPE_BYTES;
 
 use crate::fixture::{
     Bench, LEASE, START_MS, Worker, dead, finish, id, job, names, park, release, retry, seconds, state,
@@ -87,6 +90,21 @@ pub(crate) async fn a_turn_claims_no_more_than_it_wants_and_says_that_there_is_m
     assert_eq!((names(&done.claims), done.more), (vec!["a".into(), "b".into()], true));
     let done = at.make(&worker, worker.next(2)).await;
     assert_eq!((names(&done.claims), done.more), (vec!["c".into()], false));
+}
+
+/// A program of others may have put it there: a worker must neither wait for all of it nor hold it.
+pub(crate) async fn of_an_envelope_that_is_too_long_no_more_is_lent_than_shows_it(at: Bench) {
+    let of = |text, bytes| NewJob { envelope: vec![b'x'; bytes], ..job(text, 5, Due::Now) };
+    for (text, bytes) in [("fits", MAX_ENVELOPE_BYTES), ("over", MAX_ENVELOPE_BYTES + 1), ("far_over", 20 << 20)] {
+        assert_eq!(at.enqueue(of(text, bytes)).await, Enqueued::New);
+    }
+    let worker = at.worker().await;
+    let claims = at.make(&worker, worker.next(3)).await.claims;
+    let lengths = |claims: &[Claim]| claims.iter().map(|claim| claim.envelope.len()).collect::<Vec<_>>();
+    let cut = MAX_ENVELOPE_BYTES + 1;
+    assert_eq!(lengths(&claims), [MAX_ENVELOPE_BYTES, cut, cut]);
+    let adopted = at.broker.adopt(&at.queue, &worker.incarnation, &[id("far_over")]).await.unwrap();
+    assert_eq!(lengths(&adopted), [cut]);
 }
 
 pub(crate) async fn a_claimed_job_is_not_claimed_again(at: Bench) {

@@ -11,7 +11,7 @@ use memory::most_allocated;
 use mutation::Mutator;
 
 /// Mutations of each input of a corpus.
-const MUTATIONS: usize = 1_500;
+const MUTATIONS: usize = 1_000;
 /// What a check may hold at a time, whatever the input; then so many times its length.
 const ALLOCATED: usize = 256 * 1024;
 const ALLOCATED_FOR_EACH_BYTE: usize = 128;

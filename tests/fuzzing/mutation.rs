@@ -8,8 +8,28 @@ const SEED: u64 = 20;
 
 /// What parsers trip over.
 const TOKENS: [&[u8]; 22] = [
-    b"\n", b"\r\n", b"\0", b"\xff", b"\xe2\x80\xae", b"\x1b[31m", b"{", b"}", b"[", b"\"", b"\\", b",", b":", b"null",
-    b"-0.0", b"1e400", b"18446744073709551615", b"-9223372036854775808", b"4294967296", b"NaN", b"@", b"://",
+    b"\n",
+    b"\r\n",
+    b"\0",
+    b"\xff",
+    b"\xe2\x80\xae",
+    b"\x1b[31m",
+    b"{",
+    b"}",
+    b"[",
+    b"\"",
+    b"\\",
+    b",",
+    b":",
+    b"null",
+    b"-0.0",
+    b"1e400",
+    b"18446744073709551615",
+    b"-9223372036854775808",
+    b"4294967296",
+    b"NaN",
+    b"@",
+    b"://",
 ];
 
 /// Damages inputs, also with parts of others.

@@ -3,6 +3,7 @@
 mod fixture;
 
 mod corners;
+mod data;
 mod ending;
 mod injecting;
 mod queues;
@@ -59,6 +60,16 @@ stamp! {
         a_record_with_impossible_numbers_stops_nobody
         hostile_numbers_in_an_envelope_stop_nobody
         what_ended_before_a_stop_is_recorded
+    }
+    data {
+        every_kind_of_value_comes_back_exactly
+        what_would_not_come_back_is_refused_when_it_is_enqueued
+        arguments_over_the_limit_are_refused_with_the_limit
+        a_result_that_cannot_be_kept_is_dead_at_once_with_the_reason
+        a_long_error_is_kept_cut_between_characters
+        an_error_of_any_text_is_told_as_it_is
+        too_long_arguments_of_another_program_are_dead_and_stop_nobody
+        arguments_that_are_no_text_are_dead_and_stop_nobody
     }
     injecting {
         state_and_context_reach_the_task

@@ -1,7 +1,7 @@
 //! `enqueue`: one job, by hand.
 
-use std::fs;
-use std::io::Read as _;
+use std::fs::File;
+use std::io::{self, Read};
 
 use crate::client::{Encoded, Enqueue};
 use crate::handler::Registry;
@@ -55,18 +55,27 @@ pub(super) async fn run(target: TargetOptions, options: EnqueueOptions) -> Resul
     print(&shown(result.get()))
 }
 
-/// The arguments as they were given, from a file or from standard input.
+/// The arguments as they were given, from a file or from standard input; no more of them is read
+/// than a job may have.
 fn read(args: &str) -> Result<Vec<u8>, Exit> {
-    let fault = |from: &str, error: std::io::Error| Exit::new(Exit::USAGE, format!("--args from {from}: {error}"));
-    if args == "-" {
-        let (mut text, most) = (Vec::new(), MAX_ARGS_BYTES as u64 + 1);
-        std::io::stdin().lock().take(most).read_to_end(&mut text).map_err(|error| fault("standard input", error))?;
-        return Ok(text);
+    let fault = |from: &str, error: io::Error| Exit::new(Exit::USAGE, format!("--args from {from}: {error}"));
+    let text = if args == "-" {
+        most_of(io::stdin().lock()).map_err(|error| fault("standard input", error))?
+    } else if let Some(file) = args.strip_prefix('@') {
+        File::open(file).and_then(most_of).map_err(|error| fault(file, error))?
+    } else {
+        args.as_bytes().to_vec()
+    };
+    if text.len() > MAX_ARGS_BYTES {
+        return Err(Exit::new(Exit::USAGE, format!("--args has more than {MAX_ARGS_BYTES} bytes, the limit of a job")));
     }
-    match args.strip_prefix('@') {
-        Some(file) => fs::read(file).map_err(|error| fault(file, error)),
-        None => Ok(args.as_bytes().to_vec()),
-    }
+    Ok(text)
+}
+
+fn most_of(from: impl Read) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    from.take(MAX_ARGS_BYTES as u64 + 1).read_to_end(&mut text)?;
+    Ok(text)
 }
 
 fn unknown(registry: &Registry, name: &str) -> Exit {

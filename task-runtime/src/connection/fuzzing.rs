@@ -5,8 +5,22 @@ use crate::error::Error;
 
 /// Errors after which something is known not to have happened; after any other it may have.
 const NOTHING_HAPPENED: [&str; 16] = [
-    "ASK", "BUSY", "CLUSTERDOWN", "CROSSSLOT", "LOADING", "MASTERDOWN", "MISCONF", "MOVED", "NOAUTH", "NOPERM",
-    "NOREPLICAS", "NOSCRIPT", "OOM", "READONLY", "TRYAGAIN", "WRONGPASS",
+    "ASK",
+    "BUSY",
+    "CLUSTERDOWN",
+    "CROSSSLOT",
+    "LOADING",
+    "MASTERDOWN",
+    "MISCONF",
+    "MOVED",
+    "NOAUTH",
+    "NOPERM",
+    "NOREPLICAS",
+    "NOSCRIPT",
+    "OOM",
+    "READONLY",
+    "TRYAGAIN",
+    "WRONGPASS",
 ];
 
 /// Part of a password that must not be seen.
@@ -59,7 +73,8 @@ fn error_meaning(error: &redis::RedisError) {
 /// A URL is understood, or refused in words that do not repeat it; nor do they when any of it is a
 /// password.
 fn url_of(text: &str) {
-    let urls = [text.to_owned(), format!("redis://{text}{SECRET}@host:1/0"), format!("redis://:{SECRET}{text}@host:1/0")];
+    let urls =
+        [text.to_owned(), format!("redis://{text}{SECRET}@host:1/0"), format!("redis://:{SECRET}{text}@host:1/0")];
     for url in urls {
         match Target::parse(&url) {
             Ok(target) => assert!(!target.seeds().is_empty()),

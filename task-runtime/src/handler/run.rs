@@ -6,8 +6,7 @@ use std::pin::Pin;
 
 use serde_json::value::RawValue;
 
-use crate::job::MAX_RESULT_BYTES;
-use crate::task::{Task, TaskReturn, error_chain};
+use crate::task::{Task, TaskReturn, encode_result, error_chain};
 
 use super::context::{Context, FromContext};
 use super::data::Requirement;
@@ -23,19 +22,20 @@ pub type RunFuture = Pin<Box<dyn Future<Output = Result<Box<RawValue>, Failure>>
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     pub(crate) message: String,
-    pub(crate) undecodable: bool,
+    /// Whether every further attempt would fail alike.
+    pub(crate) hopeless: bool,
 }
 
 impl Failure {
     /// A failure with this message; the job is tried again as its options say.
     #[must_use]
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), undecodable: false }
+        Self { message: message.into(), hopeless: false }
     }
 
     /// A failure that no further attempt can mend.
-    pub(crate) fn undecodable(message: String) -> Self {
-        Self { message, undecodable: true }
+    pub(crate) fn hopeless(message: String) -> Self {
+        Self { message, hopeless: true }
     }
 }
 
@@ -59,27 +59,15 @@ where
         // The encoded form is not needed for as long as the task runs.
         drop(args);
         let value = body(job, ctx).await?;
-        encode(&value)
+        // To do the work again would give the same.
+        encode_result(&value).map_err(Failure::hopeless)
     })
 }
 
 /// Decodes arguments, or says which task cannot read them.
 pub(crate) fn decode<T: Task>(args: &[u8]) -> Result<T, Failure> {
     serde_json::from_slice(args)
-        .map_err(|error| Failure::undecodable(format!("task `{}` cannot read its arguments: {error}", T::NAME)))
-}
-
-fn encode<V: serde::Serialize>(value: &V) -> Result<Box<RawValue>, Failure> {
-    let value = serde_json::value::to_raw_value(value)
-        .map_err(|error| Failure::new(format!("the result cannot be encoded: {error}")))?;
-    let bytes = value.get().len();
-    if bytes > MAX_RESULT_BYTES {
-        return Err(Failure::new(format!(
-            "the result has {bytes} bytes, over the limit of {MAX_RESULT_BYTES}; \
-             store it elsewhere and return a reference to it"
-        )));
-    }
-    Ok(value)
+        .map_err(|error| Failure::hopeless(format!("task `{}` cannot read its arguments: {error}", T::NAME)))
 }
 
 /// What the task returned, its error told with all its causes.

@@ -14,7 +14,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{DEFAULT_MAX_CRASHES, DEFAULT_PRIORITY, JobOptions, MAX_HEADER_BYTES, MAX_PRIORITY};
+use super::{DEFAULT_MAX_CRASHES, DEFAULT_PRIORITY, JobOptions, MAX_ARGS_BYTES, MAX_HEADER_BYTES, MAX_PRIORITY};
 
 /// The version that this crate writes, and the newest that it can run.
 pub const VERSION: u32 = 1;
@@ -105,12 +105,16 @@ impl Envelope {
     ///
     /// # Errors
     /// [`EnvelopeError::Malformed`] when the first line is not a header,
-    /// [`EnvelopeError::Newer`] when a newer version of this crate wrote it.
+    /// [`EnvelopeError::Newer`] when a newer version of this crate wrote it,
+    /// [`EnvelopeError::TooLong`] when no client of ours can have written the arguments.
     pub fn decode(bytes: &[u8]) -> Result<Self, EnvelopeError> {
         let (header, args) = split(bytes)?;
         let header = parse(header)?;
         if header.v > VERSION {
             return Err(EnvelopeError::Newer { header: Box::new(header) });
+        }
+        if args.len() > MAX_ARGS_BYTES {
+            return Err(EnvelopeError::TooLong);
         }
         Ok(Self { header, args: args.to_vec() })
     }
@@ -145,6 +149,9 @@ pub enum EnvelopeError {
         /// The header.
         header: Box<Header>,
     },
+    /// There are more arguments than a job may have; how many is not known, because no broker lends
+    /// more than that.
+    TooLong,
 }
 
 impl EnvelopeError {
@@ -159,6 +166,7 @@ impl fmt::Display for EnvelopeError {
             Self::Malformed { fault } => {
                 write!(f, "broken envelope: its first line is not a header ({fault})")
             }
+            Self::TooLong => write!(f, "broken envelope: its arguments have more than {MAX_ARGS_BYTES} bytes"),
             Self::Newer { header } => write!(
                 f,
                 "envelope version {} of task `{}` is newer than {VERSION}, the newest known here",
@@ -232,6 +240,14 @@ mod tests {
             assert!(error.starts_with("broken envelope: "), "{error}");
         }
         assert!(Envelope::decode(b"{\"v\":1,\"task\":\"\xff\"}\n{}").is_err());
+    }
+
+    #[test]
+    fn arguments_over_the_limit_are_refused() {
+        let of = |bytes: usize| Envelope { header: Header::new("t"), args: vec![b'x'; bytes] }.encode();
+        assert!(Envelope::decode(&of(MAX_ARGS_BYTES)).is_ok());
+        let error = Envelope::decode(&of(MAX_ARGS_BYTES + 1)).unwrap_err();
+        assert_eq!(error.to_string(), "broken envelope: its arguments have more than 262144 bytes");
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub(crate) fn envelope(data: &[u8]) {
             assert!(newer.v > VERSION);
             assert_eq!(header, Ok(*newer));
         }
-        Err(error @ EnvelopeError::Malformed { .. }) => {
+        Err(error @ (EnvelopeError::Malformed { .. } | EnvelopeError::TooLong)) => {
             let text = error.to_string();
             assert!(text.len() > "broken envelope: ".len() && text.starts_with("broken envelope: "), "{text}");
         }
@@ -45,7 +45,8 @@ pub(crate) fn records(data: &[u8]) {
         assert_eq!(value(again), value(record));
     }
     for company in [1, 2] {
-        let (Verdict::Few(after) | Verdict::Alone(after) | Verdict::Dead(after)) = after_crash(state.clone(), company, 3);
+        let (Verdict::Few(after) | Verdict::Alone(after) | Verdict::Dead(after)) =
+            after_crash(state.clone(), company, 3);
         assert_eq!(after.attempts, state.attempts);
     }
     settled(state, &String::from_utf8_lossy(data));

@@ -18,4 +18,4 @@ pub use limits::*;
 pub use name::{Namespace, QueueName, TaskName};
 pub use options::{JobOptions, TaskOptions};
 pub use retry::Backoff;
-pub use state::{Attempt, EndRecord, Ended, Outcome, Settlement, State, Verdict, after_crash, settle};
+pub use state::{Attempt, EndRecord, Ended, Outcome, Settlement, State, Verdict, after_crash, settle, shorten};

@@ -1,5 +1,6 @@
 //! What becomes of a job when an attempt ends: from outcome to settlement, and after a crash.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -91,8 +92,9 @@ pub enum Outcome {
     Completed(Box<RawValue>),
     /// It returned an error, panicked, or ran out of time.
     Failed(String),
-    /// It can never succeed: the arguments or the envelope cannot be read.
-    Undecodable(String),
+    /// It can never succeed: its arguments or its envelope cannot be read, or what it returned cannot
+    /// be kept.
+    Hopeless(String),
     /// It stopped because a cancel was asked.
     Cancelled,
     /// It did not finish before its worker stopped.
@@ -168,7 +170,7 @@ pub enum Settlement {
 #[must_use]
 pub fn settle(outcome: Outcome, attempt: &Attempt, draw: f64) -> Settlement {
     let attempts = attempt.state.attempts.saturating_add(1);
-    let failed = |error: String| State { attempts, crashes: 0, error: Some(shorten(error)) };
+    let failed = |error: String| State { attempts, crashes: 0, error: Some(shorten(&error).into_owned()) };
     match outcome {
         Outcome::Completed(value) => {
             let result = (value.get() != "null").then_some(value);
@@ -183,7 +185,7 @@ pub fn settle(outcome: Outcome, attempt: &Attempt, draw: f64) -> Settlement {
             delay: attempt.backoff.delay(attempts, draw),
             priority: attempt.priority,
         },
-        Outcome::Failed(error) | Outcome::Undecodable(error) => Settlement::Dead { state: failed(error).encode() },
+        Outcome::Failed(error) | Outcome::Hopeless(error) => Settlement::Dead { state: failed(error).encode() },
         Outcome::Stopped => Settlement::Release { priority: attempt.priority },
         Outcome::Unknown { park_as, reason } => {
             let state = State { error: Some(reason), crashes: 0, ..attempt.state.clone() };
@@ -224,15 +226,15 @@ pub fn after_crash(mut state: State, company: usize, max_crashes: u32) -> Verdic
     }
 }
 
-/// Cuts an error text at [`MAX_ERROR_BYTES`] and says so.
-fn shorten(mut text: String) -> String {
+/// An error text, cut at [`MAX_ERROR_BYTES`] and saying so.
+#[must_use]
+pub fn shorten(text: &str) -> Cow<'_, str> {
     const MARK: &str = " … (cut)";
-    if text.len() > MAX_ERROR_BYTES {
-        let end = text.floor_char_boundary(MAX_ERROR_BYTES - MARK.len());
-        text.truncate(end);
-        text.push_str(MARK);
+    if text.len() <= MAX_ERROR_BYTES {
+        return text.into();
     }
-    text
+    let end = text.floor_char_boundary(MAX_ERROR_BYTES - MARK.len());
+    format!("{}{MARK}", &text[..end]).into()
 }
 
 #[cfg(test)]
@@ -273,7 +275,7 @@ mod tests {
         assert_eq!(again, Settlement::Retry { state, delay, priority: 5 });
         let last = settle(Outcome::Failed("no".into()), &attempt(2), 0.0);
         assert!(matches!(last, Settlement::Dead { .. }), "{last:?}");
-        let never = settle(Outcome::Undecodable("args".into()), &attempt(0), 0.0);
+        let never = settle(Outcome::Hopeless("args".into()), &attempt(0), 0.0);
         assert!(matches!(never, Settlement::Dead { .. }), "{never:?}");
     }
 
@@ -284,7 +286,8 @@ mod tests {
 
     #[test]
     fn a_long_error_is_cut_between_characters() {
-        let text = shorten("ü".repeat(MAX_ERROR_BYTES));
+        let text = "ü".repeat(MAX_ERROR_BYTES);
+        let text = shorten(&text);
         assert!(text.len() <= MAX_ERROR_BYTES && text.ends_with("(cut)"));
     }
 

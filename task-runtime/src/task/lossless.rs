@@ -20,7 +20,9 @@ pub(super) fn comes_back<T: Serialize>(sent: &T, read: &T, json: &[u8]) -> Resul
     }
     let (sent, read) = (Kinds::of(sent)?, Kinds::of(read)?);
     if read.not_finite < sent.not_finite {
-        return Err("a float that is infinite or not a number comes back as nothing; JSON has only finite numbers".into());
+        return Err(
+            "a float that is infinite or not a number comes back as nothing; JSON has only finite numbers".into()
+        );
     }
     if read.some < sent.some {
         return Err("a `Some` comes back as `None`, because JSON writes what is in it as `null` too".into());

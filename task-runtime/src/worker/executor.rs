@@ -11,7 +11,7 @@ use crate::broker::Claim;
 use crate::handler::{Arguments, Context, DataMap, Facts, Registry, TaskDef, catch_in};
 use crate::job::{
     Attempt, Backoff, DEFAULT_MAX_ATTEMPTS, DEFAULT_PRIORITY, DEFAULT_RESULT_TTL, Envelope, EnvelopeError, Header,
-    JobId, Outcome, QueueName, Settlement, State, TaskName, settle,
+    JobId, Outcome, QueueName, Settlement, State, TaskName, settle, shorten,
 };
 
 use super::board::OnLoan;
@@ -116,13 +116,13 @@ fn open(registry: &Registry, envelope: &[u8]) -> Result<(&'static TaskDef, Envel
             (header, park_as, reason)
         }
         Err(broken) => {
-            return Err(Refused { outcome: Outcome::Undecodable(broken.to_string()), task: "?".into(), header: None });
+            return Err(Refused { outcome: Outcome::Hopeless(broken.to_string()), task: "?".into(), header: None });
         }
     };
     let task = header.task.clone();
     let outcome = match TaskName::new(&task) {
         Ok(_) => Outcome::Unknown { park_as, reason },
-        Err(error) => Outcome::Undecodable(error.to_string()),
+        Err(error) => Outcome::Hopeless(error.to_string()),
     };
     Err(Refused { outcome, task: task.into(), header: Some(header) })
 }
@@ -157,7 +157,7 @@ async fn run(task: &'static TaskDef, ctx: Context, args: Arguments, timeout: Dur
         (Ok(value), _) => Outcome::Completed(value),
         (Err(_), Some(Why::Asked)) => Outcome::Cancelled,
         (Err(_), Some(Why::WorkerStops)) => Outcome::Stopped,
-        (Err(failure), None) if failure.undecodable => Outcome::Undecodable(failure.message),
+        (Err(failure), None) if failure.hopeless => Outcome::Hopeless(failure.message),
         (Err(failure), None) => Outcome::Failed(failure.message),
     }
 }
@@ -199,8 +199,8 @@ impl Ending {
 
     fn tell(&mut self, outcome: Outcome) {
         let error = match &outcome {
-            Outcome::Failed(error) | Outcome::Undecodable(error) | Outcome::Unknown { reason: error, .. } => {
-                Some(error.clone())
+            Outcome::Failed(error) | Outcome::Hopeless(error) | Outcome::Unknown { reason: error, .. } => {
+                Some(shorten(error).into_owned())
             }
             Outcome::Completed(_) | Outcome::Cancelled | Outcome::Stopped => None,
         };

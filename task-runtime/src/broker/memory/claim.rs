@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::queue::{Mark, Queue};
 use crate::broker::{Claim, Turn};
-use crate::job::JobId;
+use crate::job::{JobId, MAX_ENVELOPE_BYTES};
 
 /// Entries looked at per wanted job; the rest of a run of cancelled ones is left to the next turn.
 const LOOKS: usize = 4;
@@ -82,11 +82,16 @@ impl Queue {
         }
         let first = last - count + 1;
         let claims = (first..).zip(ids).map(|(token, id)| Claim {
-            envelope: self.jobs.get(&id).cloned().unwrap_or_default(),
+            envelope: self.jobs.get(&id).map(|envelope| cut(envelope)).unwrap_or_default(),
             state: self.states.get(&id).cloned(),
             id,
             token,
         });
         claims.collect()
     }
+}
+
+/// Of what is too long to run no more is lent than shows that it is.
+fn cut(envelope: &[u8]) -> Vec<u8> {
+    envelope[..envelope.len().min(MAX_ENVELOPE_BYTES + 1)].to_vec()
 }

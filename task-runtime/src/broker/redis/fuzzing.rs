@@ -27,7 +27,9 @@ pub(crate) fn names(data: &[u8]) {
 
 fn refused_safely(name: &Result<String, impl std::borrow::Borrow<Error>>) {
     match name {
-        Ok(name) => assert!((1..=MAX_NAME_BYTES).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic())),
+        Ok(name) => {
+            assert!((1..=MAX_NAME_BYTES).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic()))
+        }
         Err(error) => {
             let text = error.borrow().to_string();
             assert!(!text.contains(|c: char| c.is_control() || ('\u{2028}'..='\u{202e}').contains(&c)), "{text:?}");
@@ -46,7 +48,7 @@ pub(crate) fn replies(data: &[u8]) {
         }
     };
     let value = || answer.clone();
-    told("enqueue", reply::enqueued(value()).map(shown));
+    told("enqueue", reply::enqueued(value(), &[2, 0, 1, 3]).map(shown));
     told("adopt", reply::claims("adopt", value()).map(shown));
     told("turn", reply::turn(value()).map(shown));
     told("heartbeat", reply::heartbeat(value()).map(shown));
@@ -54,6 +56,7 @@ pub(crate) fn replies(data: &[u8]) {
     told("condemn", reply::condemned(value()).map(shown));
     told("status", reply::status(value()).map(shown));
     told("sweep", reply::number("sweep", value()).map(shown));
+    told("queues", reply::queues(value()).map(shown));
     told("watch", reply::watched(value()).map(shown));
     told("counts", reply::counts(value(), 1).map(shown));
 }

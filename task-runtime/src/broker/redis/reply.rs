@@ -8,7 +8,7 @@ use crate::broker::{
     Claim, Condemned, Counts, Enqueued, Heartbeat, Incarnation, Lease, Status, TurnAnswer, TurnDone, Watched,
 };
 use crate::error::Error;
-use crate::job::JobId;
+use crate::job::{JobId, QueueName};
 
 type Read<T> = Result<T, Error>;
 
@@ -60,6 +60,19 @@ fn stored_id(bytes: &[u8]) -> Option<JobId> {
     id
 }
 
+/// The names of queues. One that is none was put there by a program of others; nothing can be asked
+/// of it.
+pub(super) fn queues(reply: Value) -> Read<Vec<QueueName>> {
+    let read = |name: &Vec<u8>| {
+        let queue = QueueName::new(String::from_utf8_lossy(name)).ok();
+        if queue.is_none() {
+            tracing::warn!(name = %name.escape_ascii(), "a queue whose name is none is passed over");
+        }
+        queue
+    };
+    Ok(value::<Vec<Vec<u8>>>("queues", reply)?.iter().filter_map(read).collect())
+}
+
 fn next_list(script: &str, from: &mut impl Iterator<Item = Value>) -> Read<Value> {
     from.next().ok_or_else(|| unexpected(script, "too little"))
 }
@@ -102,8 +115,12 @@ fn lent(script: &str, parts: &mut impl Iterator<Item = Value>) -> Read<Vec<Claim
     let envelopes = list(script, next_list(script, parts)?)?;
     let mut states = list(script, next_list(script, parts)?)?;
     let first: u64 = next(script, parts)?;
+    if ids.len() != envelopes.len() {
+        return Err(unexpected(script, format_args!("{} ids and {} envelopes", ids.len(), envelopes.len())));
+    }
     let mut claims = Vec::with_capacity(ids.len());
-    for ((id, envelope), token) in ids.zip(envelopes).zip(first..) {
+    for (at, (id, envelope)) in ids.zip(envelopes).enumerate() {
+        let token = first.saturating_add(at as u64);
         let (id, envelope) = (bytes(script, id)?, bytes(script, envelope)?);
         let state = value(script, states.next().unwrap_or(Value::Nil))?;
         claims.extend(stored_id(&id).map(|id| Claim { id, envelope, state, token }));

@@ -284,10 +284,9 @@ impl Inspect for RedisBroker {
             let mut members = redis::cmd("SMEMBERS");
             let (tag, key) = keys::queues(&self.namespace);
             let names = self.servers.send(&tag, members.arg(key)).await?;
-            let mut names: Vec<String> =
-                redis::from_redis_value(names).map_err(|error| Error::Indeterminate { reason: error.to_string() })?;
+            let mut names = reply::queues(names)?;
             names.sort();
-            names.into_iter().map(QueueName::new).collect()
+            Ok(names)
         })
     }
 

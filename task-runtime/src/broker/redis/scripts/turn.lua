@@ -13,7 +13,7 @@ local step, lease, want = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]
 local few_room, empty, order = tonumber(ARGV[7]), ARGV[8] == '1', ARGV[9]
 local retention = {tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[13])}
 local takes = tonumber(ARGV[14])
-local MAX_BYTES, CHUNK, TIMER_GRACE_MS = 1048576, 32, 1000
+local MAX_BYTES, MAX_ENVELOPE, CHUNK, TIMER_GRACE_MS = 1048576, 266240, 32, 1000
 
 local last = redis.call('HGET', steps, incarnation)
 if not last then
@@ -33,18 +33,23 @@ local paused = facts[1] and true or false
 local ids, envelopes, bytes, looked, took_alone = {}, {}, 0, 0, false
 
 -- Lends as many of the entries, from the first on, as the answer may carry; answers how many are to
--- be taken from where they are. One without an envelope is only dropped.
+-- be taken from where they are. One without an envelope is only dropped; of one that is too long to
+-- run no more is lent than shows that it is.
 local function lend(entries)
   local found, lent, dropped = redis.call('HMGET', jobs, unpack(entries)), {}, {}
   local taken = 0
   for i, id in ipairs(entries) do
-    if not found[i] then
+    local envelope = found[i]
+    if envelope and #envelope > MAX_ENVELOPE then
+      envelope = string.sub(envelope, 1, MAX_ENVELOPE + 1)
+    end
+    if not envelope then
       dropped[#dropped + 1] = id
-    elseif #ids == 0 or bytes + #found[i] <= MAX_BYTES then
+    elseif #ids == 0 or bytes + #envelope <= MAX_BYTES then
       lent[#lent + 1] = id
       ids[#ids + 1] = id
-      envelopes[#envelopes + 1] = found[i]
-      bytes = bytes + #found[i]
+      envelopes[#envelopes + 1] = envelope
+      bytes = bytes + #envelope
     else
       bytes = MAX_BYTES
       break
