@@ -9,6 +9,7 @@ use crate::job::{JobId, QueueName};
 
 use super::data::{DataMap, Requirement};
 use super::run::Failure;
+use super::stop::Stop;
 
 /// One attempt of one job: who it is, and the means to be stopped.
 ///
@@ -31,7 +32,7 @@ pub(crate) struct Facts {
     pub(crate) attempt: u32,
     pub(crate) fencing_token: u64,
     pub(crate) traceparent: Option<String>,
-    pub(crate) cancel: CancellationToken,
+    pub(crate) stop: Stop,
     pub(crate) data: Arc<DataMap>,
 }
 
@@ -85,7 +86,7 @@ impl Context {
     /// the worker is stopping and its grace is over.
     #[must_use]
     pub fn cancellation(&self) -> &CancellationToken {
-        &self.0.cancel
+        self.0.stop.token()
     }
 
     pub(crate) fn data(&self) -> &DataMap {

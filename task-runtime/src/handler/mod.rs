@@ -5,6 +5,7 @@ mod data;
 mod panic;
 mod registry;
 mod run;
+mod stop;
 
 #[cfg(feature = "worker")]
 pub(crate) use context::Facts;
@@ -14,3 +15,5 @@ pub use data::{Data, DataMap, Requirement};
 pub(crate) use panic::{catch_in, note_places};
 pub use registry::{Argument, Registry, RegistryFault, Requires, Site, TaskDef};
 pub use run::{Arguments, Failure, RunFuture, blocking, inject, requires, returned, run};
+#[cfg(feature = "worker")]
+pub(crate) use stop::{Stop, Why};

@@ -2,12 +2,12 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
+use foldhash::fast::RandomState;
 use tokio::task::AbortHandle;
 
 use crate::broker::MAX_TURN;
+use crate::handler::Stop;
 use crate::job::{JobId, Settlement};
-
-use super::stop::Stop;
 
 /// Most bytes of the settlements of one turn (1 MiB), unless one alone has more.
 const MAX_TURN_BYTES: usize = 1024 * 1024;
@@ -28,7 +28,7 @@ pub(super) struct OnLoan {
 #[derive(Default)]
 pub(super) struct Board {
     /// Every job on loan, also one that has ended until the broker has been told.
-    on_loan: HashMap<JobId, OnLoan>,
+    on_loan: HashMap<JobId, OnLoan, RandomState>,
     /// What is to be told; each of these is on loan.
     unsent: VecDeque<(JobId, Settlement)>,
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tracing::{Instrument as _, Span, error_span};
 
 use crate::broker::Claim;
-use crate::handler::{Arguments, Context, DataMap, Facts, Registry, TaskDef, catch_in};
+use crate::handler::{Arguments, Context, DataMap, Facts, Registry, Stop, TaskDef, Why, catch_in};
 use crate::job::{
     Attempt, Backoff, DEFAULT_MAX_ATTEMPTS, DEFAULT_PRIORITY, DEFAULT_RESULT_TTL, Envelope, EnvelopeError, Header,
     JobId, Outcome, QueueName, Settlement, State, TaskName, settle, shorten,
@@ -16,8 +16,7 @@ use crate::job::{
 
 use super::board::OnLoan;
 use super::inbox::Inbox;
-use super::permits::{Permit, Reserved};
-use super::stop::{Stop, Why};
+use super::permits::Permit;
 
 /// How long a task that was asked to stop may go on before it is dropped.
 const CANCEL_GRACE: Duration = Duration::from_secs(10);
@@ -34,13 +33,12 @@ pub(super) struct Executor {
 
 impl Executor {
     /// Begins an attempt. How it ends is told to the inbox; the permit goes back then.
-    pub(super) fn begin(&mut self, claim: Claim, reserved: &mut Reserved) -> (JobId, OnLoan) {
+    pub(super) fn begin(&mut self, claim: Claim, permit: Permit) -> (JobId, OnLoan) {
         self.last += 1;
         let number = self.last;
-        let (stop, id) = (Stop::default(), claim.id.clone());
+        let (stop, id) = (Stop::default(), claim.id);
         let state = State::decode(claim.state.as_deref());
-        let permit = reserved.take(state.crashes > 0);
-        let opened = open(&self.registry, &claim.envelope);
+        let opened = open(&self.registry, claim.envelope);
         let header =
             opened.as_ref().map_or_else(|refused| refused.header.as_deref(), |(_, envelope)| Some(&envelope.header));
         let attempt = terms(header, opened.as_ref().ok().map(|(task, _)| *task), state);
@@ -75,14 +73,14 @@ impl Executor {
             attempt: number,
             fencing_token: token,
             traceparent: envelope.header.traceparent.clone(),
-            cancel: stop.token().clone(),
+            stop: stop.clone(),
             data: Arc::clone(&self.data),
         });
         let timeout = envelope.header.options.timeout(&task.options);
         let stop = stop.clone();
         let run = async move {
             let start = Instant::now();
-            let outcome = run(task, ctx, envelope.args, timeout, &stop).await;
+            let outcome = run(task, ctx, envelope.args, start, timeout, &stop).await;
             ending.attempt.duration = start.elapsed();
             ending.settle(outcome);
         };
@@ -99,8 +97,8 @@ struct Refused {
 }
 
 /// Finds the task of a job.
-fn open(registry: &Registry, envelope: &[u8]) -> Result<(&'static TaskDef, Envelope), Refused> {
-    let (header, park_as, reason) = match Envelope::decode(envelope) {
+fn open(registry: &Registry, envelope: Vec<u8>) -> Result<(&'static TaskDef, Envelope), Refused> {
+    let (header, park_as, reason) = match Envelope::open(envelope) {
         Ok(envelope) => match registry.get(&envelope.header.task) {
             Some(task) => return Ok((task, envelope)),
             None => {
@@ -142,11 +140,18 @@ fn terms(header: Option<&Header>, task: Option<&TaskDef>, state: State) -> Attem
 }
 
 /// Runs the task within its time limit, and until it is stopped.
-async fn run(task: &'static TaskDef, ctx: Context, args: Arguments, timeout: Duration, stop: &Stop) -> Outcome {
+async fn run(
+    task: &'static TaskDef,
+    ctx: Context,
+    args: Arguments,
+    start: Instant,
+    timeout: Duration,
+    stop: &Stop,
+) -> Outcome {
     let result = tokio::select! {
         biased;
         result = catch_in(task.run(ctx, args)) => result,
-        () = tokio::time::sleep(timeout) => {
+        () = tokio::time::sleep_until((start + timeout).into()) => {
             // A body on the blocking pool goes on until it looks at its token.
             stop.token().cancel();
             return Outcome::Failed(format!("timed out after {timeout:?}"));
@@ -206,8 +211,8 @@ impl Ending {
         };
         let settlement = settle(outcome, &self.attempt, fastrand::f64());
         self.report(&settlement, error.as_deref().unwrap_or_default());
-        self.inbox.tell(|news| news.ended.push((self.id.clone(), self.number, settlement)));
-        // Only now, so that the turn which claims the next job also settles this one.
+        self.inbox.put(|news| news.ended.push((self.id.clone(), self.number, settlement)));
+        // Only now, so that the turn which claims the next job also settles this one. It rings.
         self.permit = None;
     }
 

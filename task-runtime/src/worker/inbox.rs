@@ -33,8 +33,13 @@ impl Inbox {
 
     /// Tells something, and rings.
     pub(super) fn tell(&self, add: impl FnOnce(&mut News)) {
-        add(&mut self.lock());
+        self.put(add);
         self.ring();
+    }
+
+    /// Tells something, before a ring for something else.
+    pub(super) fn put(&self, add: impl FnOnce(&mut News)) {
+        add(&mut self.lock());
     }
 
     /// Has the loop look again.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use crate::broker::{Broker, Incarnation, MAX_RECOVER, MAX_WAKE_WAIT, Retention, Turn};
+use crate::broker::{Broker, Claim, Incarnation, MAX_RECOVER, MAX_WAKE_WAIT, Retention, Turn};
 use crate::error::Error;
 use crate::job::{JobId, QueueName};
 
@@ -15,7 +15,7 @@ use super::executor::Executor;
 use super::heartbeat::Beat;
 use super::inbox::Inbox;
 use super::pause::Pause;
-use super::permits::{Permits, Reserved};
+use super::permits::{Permit, Permits, Reserved};
 use super::shutdown::{Stage, WorkerHandle};
 use super::wake::Wake;
 
@@ -64,12 +64,14 @@ pub(super) struct Lane {
     /// Number of the last turn that is known to be carried out.
     pub(super) step: u64,
     pub(super) board: Board,
+    /// Claims that are not begun yet: the next turn is sent before, so that the broker works too.
+    pub(super) arrived: Vec<(Claim, Permit)>,
     /// Jobs on loan of which nothing is known here yet.
     pub(super) to_adopt: Vec<JobId>,
     /// What a turn whose answer never came may have claimed stays reserved.
     pub(super) reserved: Reserved,
     /// The turn that is under way.
-    pub(super) under_way: Option<Turn>,
+    pub(super) under_way: Option<Arc<Turn>>,
     /// Whether a turn was sent of which it is not known whether it was carried out.
     pub(super) in_doubt: bool,
     /// Tasks with parked jobs that are known here.
@@ -114,6 +116,7 @@ impl Lane {
             registered: false,
             step: 0,
             board: Board::default(),
+            arrived: Vec::new(),
             to_adopt: Vec::new(),
             under_way: None,
             in_doubt: false,
@@ -136,6 +139,9 @@ impl Lane {
         loop {
             self.read_inbox();
             let stage = *self.stages.borrow_and_update();
+            if stage != Stage::Running {
+                self.begin_arrived();
+            }
             match stage {
                 Stage::Running => {}
                 Stage::Leaving => break,
@@ -158,6 +164,7 @@ impl Lane {
                     () = cut_off => self.doubt(),
                 }
             } else {
+                self.begin_arrived();
                 self.wait(stage).await;
             }
         }
@@ -189,7 +196,7 @@ impl Lane {
     fn wants_turn(&self, stage: Stage) -> bool {
         let may_claim = stage == Stage::Running && self.wants_jobs() && self.shared.permits.has_room(self.at);
         // In a burst, whatever moved in another queue may have left a job here.
-        let look = self.shared.burst && self.board.is_empty() && self.looked_at != Some(self.shared.permits.moves());
+        let look = self.shared.burst && self.has_nothing() && self.looked_at != Some(self.shared.permits.moves());
         let due = !self.registered || self.must_turn || self.turn_by <= Instant::now();
         due || self.board.has_unsent() || may_claim || look
     }
@@ -197,6 +204,11 @@ impl Lane {
     /// Whether there is something to claim, as far as is known.
     pub(super) fn wants_jobs(&self) -> bool {
         !self.paused && (self.hungry || !self.take.is_empty() || self.alone_is_due())
+    }
+
+    /// Whether no job is on loan, as far as is known.
+    pub(super) fn has_nothing(&self) -> bool {
+        self.board.is_empty() && self.arrived.is_empty()
     }
 
     /// Waits until there may be a reason for a turn.
@@ -236,6 +248,7 @@ impl Lane {
         );
         self.beat.stop();
         self.board = Board::default();
+        self.arrived.clear();
         self.to_adopt.clear();
         self.reserved.clear();
         self.in_doubt = false;

@@ -10,7 +10,6 @@ mod pause;
 mod permits;
 mod recovery;
 mod shutdown;
-mod stop;
 mod turn;
 mod wake;
 

@@ -226,21 +226,24 @@ impl Reserved {
         self.count
     }
 
-    /// One of them, for a job that runs now. A job that a lost answer had claimed beyond them runs
-    /// all the same.
-    pub(super) fn take(&mut self, few: bool) -> Permit {
+    /// One of them for each job that is to run, each of which says whether it was on board of a
+    /// crash. A job that a lost answer had claimed beyond them runs all the same.
+    pub(super) fn take(&mut self, jobs: impl ExactSizeIterator<Item = bool>) -> Vec<Permit> {
+        let mut permits = Vec::with_capacity(jobs.len());
         let mut state = self.of.lock();
-        let within = self.count > 0;
-        let weight = f64::from(state.lanes[self.lane].weight);
-        state.lanes[self.lane].served += 1.0 / weight;
-        state.few += usize::from(few);
-        state.moves += 1;
-        if let Some((lane, taken)) = &mut state.exclusive {
-            *taken |= *lane == self.lane;
+        for few in jobs {
+            let within = self.count > 0;
+            self.count -= usize::from(within);
+            state.few += usize::from(few);
+            permits.push(Permit { of: Arc::clone(&self.of), lane: self.lane, within, few });
         }
-        drop(state);
-        self.count -= usize::from(within);
-        Permit { of: Arc::clone(&self.of), lane: self.lane, within, few }
+        let share = &mut state.lanes[self.lane];
+        share.served += permits.len() as f64 / f64::from(share.weight);
+        state.moves += permits.len() as u64;
+        if let Some((lane, taken)) = &mut state.exclusive {
+            *taken |= *lane == self.lane && !permits.is_empty();
+        }
+        permits
     }
 
     /// Gives back what was not used.
@@ -271,6 +274,7 @@ impl Drop for Permit {
             let mut state = self.of.lock();
             state.few -= usize::from(self.few);
             state.moves += 1;
+            state.ring(self.lane, false);
         }
     }
 }
@@ -286,7 +290,7 @@ mod tests {
     fn take(permits: &Arc<Permits>, lane: usize, most: usize) -> Vec<Permit> {
         let mut reserved = permits.none(lane);
         permits.reserve(lane, &mut reserved, most);
-        (0..reserved.count()).map(|_| reserved.take(false)).collect()
+        reserved.take(vec![false; reserved.count()].into_iter())
     }
 
     #[test]

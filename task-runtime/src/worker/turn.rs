@@ -1,12 +1,14 @@
 //! One turn of a lane: what it tells and asks, and what it makes of the answer.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join;
 use tokio::time::Instant;
 
 use crate::broker::{Claim, MAX_TURN, Turn, TurnAnswer, TurnDone};
 use crate::error::Error;
-use crate::job::{DEFAULT_PRIORITY, Header, JobId, MAX_PRIORITY};
+use crate::job::{DEFAULT_PRIORITY, Header, JobId, MAX_PRIORITY, State};
 
 use super::lane::{Lane, next_look};
 use super::shutdown::Stage;
@@ -42,10 +44,14 @@ impl Lane {
         self.begin().await?;
         self.adopt().await?;
         let moves = self.shared.permits.moves();
-        let turn = self.next_turn(stage);
-        let turn = &*self.under_way.insert(turn);
-        let answer = self.shared.broker.turn(&self.queue, turn).await;
-        let Some(turn) = self.under_way.take() else { return Ok(()) };
+        let turn = Arc::new(self.next_turn(stage));
+        self.under_way = Some(Arc::clone(&turn));
+        let (broker, queue) = (Arc::clone(&self.shared.broker), self.queue.clone());
+        // What the last turn claimed begins while the broker works on this one.
+        let begin = async { self.begin_arrived() };
+        let (answer, ()) = join(broker.turn(&queue, &turn), begin).await;
+        self.under_way = None;
+        let turn = Arc::unwrap_or_clone(turn);
         self.must_turn = false;
         match answer {
             Ok(TurnAnswer::Done(done)) => {
@@ -77,7 +83,7 @@ impl Lane {
     /// The turn that was under way is waited for no longer.
     pub(super) fn doubt(&mut self) {
         if let Some(turn) = self.under_way.take() {
-            self.board.put_back(turn.settlements);
+            self.board.put_back(Arc::unwrap_or_clone(turn).settlements);
             self.in_doubt = true;
         }
     }
@@ -100,7 +106,8 @@ impl Lane {
             let claims = self.shared.broker.adopt(&self.queue, &self.incarnation, some).await?;
             let count = some.len();
             self.to_adopt.drain(..count);
-            claims.into_iter().for_each(|claim| self.claimed(claim));
+            self.claimed(claims);
+            self.begin_arrived();
         }
         Ok(())
     }
@@ -142,14 +149,14 @@ impl Lane {
         self.set_step(turn.step);
         self.board.told(&turn.settlements);
         let claimed = done.claims.len();
-        done.claims.into_iter().for_each(|claim| self.claimed(claim));
+        self.claimed(done.claims);
         self.reserved.clear();
         self.in_doubt = false;
         done.asked.iter().for_each(|id| self.board.ask(id));
         self.paused = done.paused;
         // Also while paused: that a worker knows them keeps parked jobs from being dead.
         self.take = done.parked.into_iter().filter(|task| self.executor.registry.get(task).is_some()).collect();
-        let look = next_look(!self.board.is_empty());
+        let look = next_look(!self.has_nothing());
         self.turn_by = done.next_due.map_or(look, |due| look.min(Instant::now() + due + Duration::from_millis(1)));
         self.set_hungry(done.more);
         if !done.alone || (turn.empty && claimed == 0) {
@@ -163,13 +170,23 @@ impl Lane {
         };
     }
 
-    /// Runs a claim, or gives it back at once when the worker stops meanwhile.
-    fn claimed(&mut self, claim: Claim) {
-        if *self.stages.borrow() == Stage::Running {
-            let (id, job) = self.executor.begin(claim, &mut self.reserved);
-            self.board.add(id, job);
-        } else {
-            self.board.refuse(claim.id, priority(&claim.envelope));
+    /// Takes permits for claims, which begin as soon as no turn has to be sent before.
+    fn claimed(&mut self, claims: Vec<Claim>) {
+        let few = claims.iter().map(|claim| State::decode(claim.state.as_deref()).crashes > 0);
+        let permits = self.reserved.take(few);
+        self.arrived.extend(claims.into_iter().zip(permits));
+    }
+
+    /// Runs what was claimed, or gives it back at once when the worker stops meanwhile.
+    pub(super) fn begin_arrived(&mut self) {
+        let running = *self.stages.borrow() == Stage::Running;
+        for (claim, permit) in self.arrived.drain(..) {
+            if running {
+                let (id, job) = self.executor.begin(claim, permit);
+                self.board.add(id, job);
+            } else {
+                self.board.refuse(claim.id, priority(&claim.envelope));
+            }
         }
     }
 
@@ -180,7 +197,7 @@ impl Lane {
 
     /// In a burst, stops the worker when no queue has anything left to do.
     fn stop_when_drained(&mut self, moves: u64) {
-        if !self.shared.burst || !self.board.is_empty() {
+        if !self.shared.burst || !self.has_nothing() {
             return;
         }
         self.looked_at = Some(moves);

@@ -12,6 +12,8 @@ use crate::job::{JobId, Settlement};
 
 /// Room for the arguments of a call that carries no jobs.
 const FEW_ARGS: usize = 64;
+/// What stands before an end record, and never before an envelope (`lib/record.lua`).
+const END: u8 = b'=';
 /// Room for their bytes.
 const FEW_BYTES: usize = 2 * 1024;
 
@@ -124,6 +126,7 @@ impl Call {
         }
         // Few tasks have a time of their own for results, so that there is one group or two.
         ends.sort_by_key(|(keep, ..)| *keep);
+        let mut stored = vec![END];
         for group in ends.chunk_by(|one, other| one.0 == other.0) {
             self = self.arg(group.len());
             self = match group[0].0 {
@@ -131,7 +134,9 @@ impl Call {
                 None => self.arg(""),
             };
             for (keep, id, record) in group {
-                self = self.id(id).arg(if keep.is_some() || keeps { *record } else { b"" });
+                stored.truncate(1);
+                stored.extend_from_slice(if keep.is_some() || keeps { record } else { b"" });
+                self = self.id(id).arg(&*stored);
             }
         }
         self = self.arg(0);

@@ -7,7 +7,7 @@ use crate::job::{Namespace, QueueName};
 ///
 /// | key | type | holds |
 /// |---|---|---|
-/// | `jobs` | HASH | id → envelope of an unfinished or dead job |
+/// | `jobs` | HASH | id → envelope of an unfinished or dead job; of one that ended `=` and its end record, as long as that is kept |
 /// | `state` | HASH | id → attempts, crashes, last error; absent while all goes well |
 /// | `ready:0` … `ready:9` | LIST | ids to be claimed, by priority |
 /// | `few`, `alone` | LIST | ids that were on board of a crash |
@@ -19,13 +19,12 @@ use crate::job::{Namespace, QueueName};
 /// | `marks` | HASH | id → `cancelled` while an entry is left in a list, or `parked MEMBER` |
 /// | `parked` | ZSET | `TASK\0PRIORITY\0ID`, score 0 |
 /// | `parked_tasks` | HASH | task → when a worker that knows it was last seen, in ms |
-/// | `finished` | HASH | id → end record |
 /// | `done` | LIST | records kept by number and age, in the order of their ends: an entry for those of one call |
 /// | `kept` | ZSET | records with a result: an entry for those of one call, by forget-at ms |
 /// | `dead` | ZSET | id by time of death in ms |
 /// | `watched` | SET | ids whose end someone waits for |
 /// | `wake` | LIST | wake tokens, at most 8 |
-/// | `meta` | HASH | `paused`, `token`, `timer`, `forgotten`, `board:INCARNATION` (jobs on board when it was condemned) |
+/// | `meta` | HASH | `paused`, `token`, `timer`, `forgotten`, `kept` (records with a time of their own), `board:INCARNATION` (jobs on board when it was condemned) |
 #[derive(Clone, Debug)]
 pub(super) struct Keys {
     tag: String,
@@ -59,7 +58,7 @@ impl Keys {
 
 /// The names of all keys of a queue, but for those that name an incarnation; and those of the floor.
 #[cfg(feature = "cli")]
-pub(super) const NAMES: [&str; 31] = [
+pub(super) const NAMES: [&str; 30] = [
     "jobs",
     "state",
     "ready:0",
@@ -81,7 +80,6 @@ pub(super) const NAMES: [&str; 31] = [
     "marks",
     "parked",
     "parked_tasks",
-    "finished",
     "done",
     "kept",
     "dead",

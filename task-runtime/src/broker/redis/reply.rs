@@ -230,7 +230,8 @@ pub(super) fn counts(reply: Value, running: usize) -> Read<Counts> {
     let scheduled = next(SCRIPT, &mut parts)?;
     let parked = next(SCRIPT, &mut parts)?;
     let dead = next(SCRIPT, &mut parts)?;
-    let elsewhere = [scheduled, parked, dead, running].into_iter().fold(0, usize::saturating_add);
+    let finished = next(SCRIPT, &mut parts)?;
+    let elsewhere = [scheduled, parked, dead, running, finished].into_iter().fold(0, usize::saturating_add);
     Ok(Counts {
         scheduled,
         // The lists also hold entries of cancelled jobs until they are popped.
@@ -238,7 +239,7 @@ pub(super) fn counts(reply: Value, running: usize) -> Read<Counts> {
         running,
         parked,
         dead,
-        finished: next(SCRIPT, &mut parts)?,
+        finished,
         workers: next(SCRIPT, &mut parts)?,
         paused: next(SCRIPT, &mut parts)?,
     })

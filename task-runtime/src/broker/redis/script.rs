@@ -120,22 +120,22 @@ macro_rules! scripts {
 // Whatever ends, moves or keeps alive what is there must work when the server is full; only
 // `enqueue` is refused then.
 scripts! {
-    ENQUEUE "enqueue" "" ["clock" "wake"];
-    TURN "turn" " flags=allow-oom" ["clock" "wake" "promote" "finish" "settle"];
+    ENQUEUE "enqueue" "" ["clock" "record" "wake"];
+    TURN "turn" " flags=allow-oom" ["clock" "record" "done" "wake" "promote" "finish" "settle"];
     BEGIN "begin" " flags=allow-oom" ["clock"];
-    ADOPT "adopt" " flags=allow-oom" ["clock"];
+    ADOPT "adopt" " flags=allow-oom" ["clock" "record"];
     HEARTBEAT "heartbeat" " flags=allow-oom" ["clock"];
-    LEAVE "leave" " flags=allow-oom" ["clock" "wake" "finish" "settle"];
+    LEAVE "leave" " flags=allow-oom" ["clock" "record" "done" "wake" "finish" "settle"];
     PROMOTE "promote" " flags=allow-oom" ["clock" "wake" "promote"];
     WORKERS "workers" " flags=no-writes" ["clock"];
-    CONDEMN "condemn" " flags=allow-oom" ["clock" "wake"];
-    SETTLE_FOR "settle_for" " flags=allow-oom" ["clock" "wake" "finish" "settle"];
-    CANCEL "cancel" " flags=allow-oom" ["clock" "finish"];
-    STATUS "status" " flags=no-writes" ["clock"];
-    WATCH "watch" " flags=allow-oom" ["clock"];
+    CONDEMN "condemn" " flags=allow-oom" ["clock" "record" "wake"];
+    SETTLE_FOR "settle_for" " flags=allow-oom" ["clock" "record" "done" "wake" "finish" "settle"];
+    CANCEL "cancel" " flags=allow-oom" ["clock" "record" "done" "finish"];
+    STATUS "status" " flags=no-writes" ["clock" "record"];
+    WATCH "watch" " flags=allow-oom" ["clock" "record"];
     PAUSE "pause" " flags=allow-oom" ["clock" "wake"];
-    SWEEP "sweep" " flags=allow-oom" ["clock" "finish"];
-    COUNTS "counts" " flags=no-writes" ["clock"];
+    SWEEP "sweep" " flags=allow-oom" ["clock" "record" "done" "finish"];
+    COUNTS "counts" " flags=no-writes" ["clock" "done"];
     #[cfg(feature = "cli")]
     FLOOR_PUSH "floor/push" "" [];
     #[cfg(feature = "cli")]

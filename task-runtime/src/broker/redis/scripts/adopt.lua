@@ -9,7 +9,7 @@ end
 for i = 3, #ARGV do
   local id = ARGV[i]
   local envelope = redis.call('HGET', jobs, id)
-  if envelope and redis.call('SISMEMBER', running, id) == 1 then
+  if envelope and not is_record(envelope) and redis.call('SISMEMBER', running, id) == 1 then
     local token = math.max(tonumber(redis.call('HGET', meta, 'token') or 0) + 1, now * 1000)
     redis.call('HSET', meta, 'token', int(token))
     claims[#claims + 1] = {id, string.sub(envelope, 1, MAX_ENVELOPE + 1), redis.call('HGET', state, id), int(token)}

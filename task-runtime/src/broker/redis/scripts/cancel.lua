@@ -1,29 +1,32 @@
 -- cancel: what has not started ends as cancelled; what runs is asked to stop. An entry in a ready
 -- list stays until it is popped, because taking it out would read the whole list: a mark keeps
 -- the id from being used again until then.
--- KEYS: jobs state finished marks scheduled parked dead workers asked done kept watched meta others:*
+-- KEYS: jobs state marks scheduled parked dead workers asked done kept watched meta others:*
 -- ARGV: now or '', channel, id, then the incarnations whose running sets are `others`
 -- Returns a word, or {incarnations} when those given are not those there are.
 local id = ARGV[3]
-if redis.call('HEXISTS', finished, id) == 1 then
+local job = redis.call('HGET', jobs, id)
+if is_record(job) then
   return 'ended'
 end
 local mark = redis.call('HGET', marks, id)
 if mark == 'cancelled' then
   return 'cancelled'
-elseif redis.call('HEXISTS', jobs, id) == 0 then
+elseif not job then
   return 'unknown'
 elseif redis.call('ZSCORE', dead, id) then
   return 'dead'
 end
 
-local ends = {cancelled_group({id})}
+local function cancelled()
+  finish(record({cancelled_group({id})}))
+end
 if redis.call('ZSCORE', scheduled, id) then
-  finish(record(ends))
+  cancelled()
   redis.call('ZREM', scheduled, id)
   return 'cancelled'
 elseif mark then
-  finish(record(ends))
+  cancelled()
   redis.call('ZREM', parked, string.sub(mark, 8))
   redis.call('HDEL', marks, id)
   return 'cancelled'
@@ -42,5 +45,5 @@ for _, incarnation in ipairs(incarnations) do
   end
 end
 redis.call('HSET', marks, id, 'cancelled')
-finish(record(ends))
+cancelled()
 return 'cancelled'

@@ -25,7 +25,10 @@ else
     if bytes > 1048576 and #claims > 0 then
       break
     end
-    local envelope = redis.call('HGET', jobs, id) or ''
+    local envelope = redis.call('HGET', jobs, id)
+    if not envelope or is_record(envelope) then
+      envelope = ''
+    end
     claims[#claims + 1] = {id, string.sub(envelope, 1, 4096), redis.call('HGET', state, id), '0'}
   end
 end

@@ -1,7 +1,7 @@
 -- enqueue: new jobs → ready or scheduled. What is known by its id is left alone.
 -- The lists come before `jobs`: a script that ends in the middle leaves entries without an
 -- envelope, which are dropped when claimed, and never an envelope that no list holds.
--- KEYS: jobs finished marks scheduled wake meta ready:*
+-- KEYS: jobs marks scheduled wake meta ready:*
 -- ARGV: now or '', ms since the first send or '', then groups of jobs: their count, priority and due
 --       ('' now, '+ms' from now, or ms since 1970), and pairs of id and envelope
 -- Returns a letter for each job: n new, x existing, e ended, u unknown.
@@ -16,7 +16,6 @@ while at <= #ARGV do
   at = at + 3 + 2 * count
 end
 local there = redis.call('HMGET', jobs, unpack(ids))
-local ended = redis.call('EXISTS', finished) == 1 and redis.call('HMGET', finished, unpack(ids)) or {}
 local marked = redis.call('EXISTS', marks) == 1 and redis.call('HMGET', marks, unpack(ids)) or {}
 local again, unknown = tonumber(ARGV[2]), false
 if again then
@@ -32,7 +31,7 @@ for _, group in ipairs(groups) do
   for i = group.first, group.last, 2 do
     job = job + 1
     local id = ids[job]
-    if ended[job] or marked[job] == 'cancelled' then
+    if is_record(there[job]) or marked[job] == 'cancelled' then
       answers[job] = 'e'
     elseif there[job] or seen[id] then
       answers[job] = 'x'

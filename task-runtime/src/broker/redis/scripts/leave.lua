@@ -1,6 +1,6 @@
 -- leave: gives back jobs of an incarnation that stops in good order, then forgets it.
--- KEYS: jobs state running workers steps asked marks parked parked_tasks scheduled finished done
---       kept dead watched wake meta few alone ready:*
+-- KEYS: jobs state running workers steps asked marks parked parked_tasks scheduled done kept
+--       dead watched wake meta few alone ready:*
 -- ARGV: now or '', channel, incarnation, then five of each release (lib/settle.lua)
 -- Returns 1 when the incarnation is gone.
 local incarnation = ARGV[3]

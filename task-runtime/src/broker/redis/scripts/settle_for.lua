@@ -1,6 +1,6 @@
 -- settle_for: moves jobs of a condemned incarnation as its recoverer decided, and forgets the
 -- incarnation when nothing is left of it.
--- KEYS: jobs state running workers asked marks parked parked_tasks scheduled finished done kept
+-- KEYS: jobs state running workers asked marks parked parked_tasks scheduled done kept
 --       dead watched wake meta few alone ready:*
 -- ARGV: now or '', channel, incarnation, then five of each move (lib/settle.lua)
 local incarnation = ARGV[3]

@@ -1,17 +1,18 @@
 -- status: where a job is.
--- KEYS: jobs state finished marks scheduled dead workers others:*
+-- KEYS: jobs state marks scheduled dead workers others:*
 -- ARGV: now or '', id, then the incarnations whose running sets are `others`
 -- Returns {word, record or false, due ms or -1}, or {'workers', incarnations} when those given
 --       are not those there are.
 local id = ARGV[2]
-local record = redis.call('HGET', finished, id)
+local job = redis.call('HGET', jobs, id)
+local record = record_in(job)
 if record then
   return {'ended', record, -1}
 end
 local mark = redis.call('HGET', marks, id)
 if mark == 'cancelled' then
-  return {'ended', '{"end":"cancelled"}', -1}
-elseif redis.call('HEXISTS', jobs, id) == 0 then
+  return {'ended', record_in(CANCELLED), -1}
+elseif not job then
   return {'unknown', false, -1}
 end
 local beside = redis.call('HGET', state, id)

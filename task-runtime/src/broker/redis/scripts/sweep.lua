@@ -1,5 +1,5 @@
 -- sweep: retention for queues where nothing ends, and the end of parked jobs that no worker knows.
--- KEYS: jobs state asked finished done kept dead watched parked parked_tasks marks meta
+-- KEYS: jobs state asked done kept dead watched parked parked_tasks marks meta
 -- ARGV: now or '', channel, retention (finished, age ms, dead, dead age ms), unknown grace ms
 -- Returns how many parked jobs are dead now; at most 100.
 local retention = {tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])}

@@ -1,7 +1,7 @@
 -- turn: settles what an incarnation has finished and claims what it has room for.
 -- Claims stand before settlements, so that no turn can claim again what it settled.
--- KEYS: jobs state running workers steps asked marks parked parked_tasks scheduled finished done
---       kept dead watched wake meta few alone ready:*
+-- KEYS: jobs state running workers steps asked marks parked parked_tasks scheduled done kept
+--       dead watched wake meta few alone ready:*
 -- ARGV: now or '', channel, incarnation, step, lease ms, want, few room, empty (0, 1), order of
 --       priorities (ten digits), retention (finished, age ms, dead, dead age ms), number of tasks
 --       to take, those, then groups of finished jobs and five of each move (lib/settle.lua)
@@ -33,8 +33,8 @@ local paused = facts[1] and true or false
 local ids, envelopes, bytes, looked, took_alone = {}, {}, 0, 0, false
 
 -- Lends as many of the entries, from the first on, as the answer may carry; answers how many are to
--- be taken from where they are. One without an envelope is only dropped; of one that is too long to
--- run no more is lent than shows that it is.
+-- be taken from where they are. One without an envelope, or that ended meanwhile, is only dropped; of
+-- one that is too long to run no more is lent than shows that it is.
 local function lend(entries)
   local found, lent, dropped = redis.call('HMGET', jobs, unpack(entries)), {}, {}
   local taken = 0
@@ -43,7 +43,7 @@ local function lend(entries)
     if envelope and #envelope > MAX_ENVELOPE then
       envelope = string.sub(envelope, 1, MAX_ENVELOPE + 1)
     end
-    if not envelope then
+    if not envelope or is_record(envelope) then
       dropped[#dropped + 1] = id
     elseif #ids == 0 or bytes + #envelope <= MAX_BYTES then
       lent[#lent + 1] = id

@@ -1,14 +1,15 @@
 -- watch: asks that the end of a job be told on the channel of endings, or gives it.
--- KEYS: jobs state finished marks dead watched
+-- KEYS: jobs state marks dead watched
 -- ARGV: now or '', id
 -- Returns {word, record or false}.
 local id = ARGV[2]
-local record = redis.call('HGET', finished, id)
+local job = redis.call('HGET', jobs, id)
+local record = record_in(job)
 if record then
   return {'ended', record}
 elseif redis.call('HGET', marks, id) == 'cancelled' then
-  return {'ended', '{"end":"cancelled"}'}
-elseif redis.call('HEXISTS', jobs, id) == 0 then
+  return {'ended', record_in(CANCELLED)}
+elseif not job then
   return {'unknown', false}
 elseif redis.call('ZSCORE', dead, id) then
   return {'dead', redis.call('HGET', state, id)}

@@ -1,25 +1,16 @@
 -- record(groups, retention): each group is {ids = …, pairs = {id, record, …}, keep = ms or ''}; the
--- records go to the finished ones, or are kept until their time. Answers all ids.
--- finish(ids, retention), afterwards: everything else of the jobs goes, and who watches is told.
+-- records take the place of the envelopes, to stay by number and age or until their time. Answers
+-- all ids, and those of which nothing stays.
+-- finish(ids, gone, retention), afterwards: everything else of the jobs goes, and who watches is told.
 -- Retention is {finished, age ms, dead, dead age ms}; without it everything is kept and nothing
 -- trimmed, for only workers know what is to be kept.
 -- Endings are told on the channel in ARGV[2].
 --
--- What is to be forgotten together has one entry, not one for each job: in `done`
--- 'ms NUL number of the first NUL of the last NUL id NUL id …', in `kept` 'id NUL id …'. Numbers go
--- up by one along the list, so that its two ends tell how many there are.
--- Needs KEYS: jobs state asked finished done kept dead watched meta.
+-- `kept` has one entry for the records of one call that are to be forgotten together, 'id NUL id …';
+-- meta.kept counts the records.
+-- Needs KEYS: jobs state asked done kept dead watched meta, and lib/record.lua, lib/done.lua.
 local channel = ARGV[2]
 local FLOOR_MS, MAX_KEPT = 60000, 100000
-
-local function done_entry(at)
-  local entry = redis.call('LINDEX', done, at)
-  if not entry then
-    return nil
-  end
-  local ms, first, last, names = string.match(entry, '^(%d+)%z(%d+)%z(%d+)%z(.*)$')
-  return {ms = tonumber(ms), first = tonumber(first), last = tonumber(last), names = names}
-end
 
 local function write_entry(ms, first, ids, from)
   local numbers = int(ms) .. '\0' .. int(first) .. '\0' .. int(first + #ids - from) .. '\0'
@@ -35,12 +26,26 @@ local function ids_in(names)
   return ids
 end
 
+-- Forgets the records of the first of ids. What became a job again under the same id, because
+-- someone took its record away by hand, stays.
+local function forget(ids, most)
+  local ended, n = {}, 0
+  for i, value in ipairs(redis.call('HMGET', jobs, unpack(ids, 1, most))) do
+    if is_record(value) then
+      n = n + 1
+      ended[n] = ids[i]
+    end
+  end
+  if n > 0 then
+    redis.call('HDEL', jobs, unpack(ended))
+  end
+end
+
 -- Forgets the oldest of `done`, at most limit records: those beyond most, but none younger than the
 -- floor unless the hard cap forces it, which is written down; and those that are older than aged.
--- Answers how many are left.
 local function trim_done(most, aged, limit)
-  local oldest, newest = done_entry(0), done_entry(-1)
-  local total = oldest and newest.last - oldest.first + 1 or 0
+  local oldest = done_entry(0)
+  local total = done_count(oldest, oldest and done_entry(-1))
   while oldest and limit > 0 do
     local there, capped = oldest.last - oldest.first + 1, total > MAX_KEPT
     local drop = 0
@@ -51,50 +56,48 @@ local function trim_done(most, aged, limit)
     end
     drop = math.min(drop, limit)
     if drop <= 0 then
-      break
+      return
     end
     if capped then
       redis.call('HSET', meta, 'forgotten', int(now))
     end
     local ids = ids_in(oldest.names)
-    redis.call('HDEL', finished, unpack(ids, 1, drop))
-    if drop == there then
-      redis.call('LPOP', done)
-      oldest = done_entry(0)
-    else
+    forget(ids, drop)
+    if drop < there then
       redis.call('LSET', done, 0, write_entry(oldest.ms, oldest.first + drop, ids, drop + 1))
-      break
+      return
     end
-    total, limit = total - drop, limit - drop
+    redis.call('LPOP', done)
+    oldest, total, limit = done_entry(0), total - drop, limit - drop
   end
-  return total
 end
 
 -- Forgets those of `kept` whose time has come, and the next ones while there are too many: about
 -- limit records, whole entries.
-local function trim_kept(total, limit)
-  while total > 0 and limit > 0 do
+local function trim_kept(limit)
+  while limit > 0 do
     local first = redis.call('ZRANGE', kept, 0, 0, 'WITHSCORES')
-    local capped = total > MAX_KEPT
-    if not first[1] or not (capped or tonumber(first[2]) <= now) then
+    if not first[1] then
+      return
+    end
+    local capped = tonumber(redis.call('HGET', meta, 'kept') or 0) > MAX_KEPT
+    if not capped and tonumber(first[2]) > now then
       return
     end
     if capped then
       redis.call('HSET', meta, 'forgotten', int(now))
     end
     local ids = ids_in(first[1])
-    redis.call('HDEL', finished, unpack(ids))
+    forget(ids, #ids)
     redis.call('ZREM', kept, first[1])
-    total, limit = total - #ids, limit - #ids
+    redis.call('HINCRBY', meta, 'kept', -#ids)
+    limit = limit - #ids
   end
 end
 
 local function trim(retention, limit)
-  local total = redis.call('HLEN', finished)
-  if total > 0 then
-    local left = trim_done(math.min(retention[1], MAX_KEPT), now - math.max(retention[2], FLOOR_MS), limit)
-    trim_kept(redis.call('HLEN', finished) - left, limit)
-  end
+  trim_done(math.min(retention[1], MAX_KEPT), now - math.max(retention[2], FLOOR_MS), limit)
+  trim_kept(limit)
 end
 
 -- The dead are bounded too; the oldest go, with what is left of them.
@@ -130,7 +133,7 @@ local function tell(ids)
 end
 
 local function record(groups, retention)
-  local all, n = {}, 0
+  local all, gone, n = {}, {}, 0
   for _, group in ipairs(groups) do
     local ids, ttl = group.ids, tonumber(group.keep)
     for i, id in ipairs(ids) do
@@ -138,24 +141,30 @@ local function record(groups, retention)
     end
     n = n + #ids
     if ttl then
-      redis.call('HSET', finished, unpack(group.pairs))
+      redis.call('HSET', jobs, unpack(group.pairs))
       redis.call('ZADD', kept, int(now + math.max(ttl, FLOOR_MS)), table.concat(ids, '\0'))
+      redis.call('HINCRBY', meta, 'kept', #ids)
     elseif not retention or retention[1] > 0 then
       local newest = done_entry(-1)
-      redis.call('HSET', finished, unpack(group.pairs))
+      redis.call('HSET', jobs, unpack(group.pairs))
       redis.call('RPUSH', done, write_entry(now, newest and newest.last + 1 or 1, ids, 1))
     else
       redis.call('HSET', meta, 'forgotten', int(now))
+      for _, id in ipairs(ids) do
+        gone[#gone + 1] = id
+      end
     end
   end
-  return all
+  return all, gone
 end
 
-local function finish(ids, retention)
+local function finish(ids, gone, retention)
   if #ids == 0 then
     return
   end
-  redis.call('HDEL', jobs, unpack(ids))
+  if #gone > 0 then
+    redis.call('HDEL', jobs, unpack(gone))
+  end
   if redis.call('EXISTS', state) == 1 then
     redis.call('HDEL', state, unpack(ids))
   end
@@ -171,9 +180,8 @@ end
 -- The group of jobs that were cancelled.
 local function cancelled_group(ids)
   local pairs_of = {}
-  for _, id in ipairs(ids) do
-    pairs_of[#pairs_of + 1] = id
-    pairs_of[#pairs_of + 1] = '{"end":"cancelled"}'
+  for i, id in ipairs(ids) do
+    pairs_of[2 * i - 1], pairs_of[2 * i] = id, CANCELLED
   end
   return {ids = ids, pairs = pairs_of, keep = ''}
 end

@@ -65,13 +65,13 @@ local function settle(ends, moves, retention)
   if #cancelled_ids > 0 then
     ends[#ends + 1] = cancelled_group(cancelled_ids)
   end
-  local ended = record(ends, retention)
-  for _, gone in ipairs({ended, ids}) do
-    if #gone > 0 then
-      redis.call('SREM', running, unpack(gone))
+  local ended, gone = record(ends, retention)
+  for _, settled in ipairs({ended, ids}) do
+    if #settled > 0 then
+      redis.call('SREM', running, unpack(settled))
     end
   end
-  finish(ended, retention)
+  finish(ended, gone, retention)
   if #buried > 0 then
     redis.call('SREM', asked, unpack(buried))
     tell(buried)

@@ -10,14 +10,17 @@ const WORKER_STOPS: u8 = 2;
 
 /// The means to stop one attempt. The first reason counts.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Stop {
-    why: Arc<AtomicU8>,
+pub(crate) struct Stop(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    why: AtomicU8,
     token: CancellationToken,
 }
 
 /// Why an attempt was stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Why {
+pub(crate) enum Why {
     /// Someone cancelled the job.
     Asked,
     /// The worker stops, or lost the job.
@@ -26,24 +29,24 @@ pub(super) enum Why {
 
 impl Stop {
     /// Someone cancelled the job.
-    pub(super) fn ask(&self) {
+    pub(crate) fn ask(&self) {
         self.set(ASKED);
     }
 
     /// The worker stops, or lost the job.
-    pub(super) fn worker_stops(&self) {
+    pub(crate) fn worker_stops(&self) {
         self.set(WORKER_STOPS);
     }
 
     fn set(&self, why: u8) {
         // An error says that there is a reason already.
-        let _ = self.why.compare_exchange(0, why, Ordering::SeqCst, Ordering::SeqCst);
-        self.token.cancel();
+        let _ = self.0.why.compare_exchange(0, why, Ordering::SeqCst, Ordering::SeqCst);
+        self.0.token.cancel();
     }
 
     /// Why it was stopped, if it was.
-    pub(super) fn why(&self) -> Option<Why> {
-        match self.why.load(Ordering::SeqCst) {
+    pub(crate) fn why(&self) -> Option<Why> {
+        match self.0.why.load(Ordering::SeqCst) {
             ASKED => Some(Why::Asked),
             WORKER_STOPS => Some(Why::WorkerStops),
             _ => None,
@@ -51,7 +54,7 @@ impl Stop {
     }
 
     /// What the task sees.
-    pub(super) fn token(&self) -> &CancellationToken {
-        &self.token
+    pub(crate) fn token(&self) -> &CancellationToken {
+        &self.0.token
     }
 }
