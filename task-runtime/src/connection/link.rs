@@ -2,14 +2,15 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
 use futures_util::future::Shared;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Cmd, RedisResult, Value};
 
+use super::patience::Patience;
 use super::target::Address;
 use super::{CONNECT_LIMIT, Fault, classify};
 
@@ -22,6 +23,7 @@ type Connecting = Shared<Pin<Box<dyn Future<Output = Result<MultiplexedConnectio
 pub(super) struct Connection {
     address: Address,
     limit: Duration,
+    patience: Arc<Patience>,
     current: Mutex<Current>,
 }
 
@@ -31,15 +33,15 @@ struct Current {
 }
 
 impl Connection {
-    /// A connection whose answers are waited for at most `limit`.
-    pub(crate) fn new(address: Address, limit: Duration) -> Self {
+    /// A connection whose answers are waited for at most `limit`, unless the server is known to be slow.
+    pub(crate) fn new(address: Address, limit: Duration, patience: Arc<Patience>) -> Self {
         let current = Mutex::new(Current { generation: 0, connecting: None });
-        Self { address, limit, current }
+        Self { address, limit, patience, current }
     }
 
     /// Sends one command, with `ASKING` ahead of it if that is asked.
     pub(super) async fn send(&self, command: &Cmd, asking: bool) -> Result<Value, Fault> {
-        let (generation, connecting) = self.connecting();
+        let (generation, connecting) = self.connecting()?;
         let mut connection = match connecting.await {
             Ok(connection) => connection,
             Err(reason) => {
@@ -47,11 +49,20 @@ impl Connection {
                 return Err(Fault::Away(reason));
             }
         };
-        let answer = if asking {
-            send_asking(&mut connection, command).await
-        } else {
-            connection.send_packed_command(command).await
+        let (start, limit) = (Instant::now(), self.patience.stretched(self.limit));
+        let answer = async {
+            if asking {
+                send_asking(&mut connection, command).await
+            } else {
+                connection.send_packed_command(command).await
+            }
         };
+        let Ok(answer) = tokio::time::timeout(limit, answer).await else {
+            self.patience.in_vain();
+            self.discard(generation);
+            return Err(Fault::Lost(format!("no answer within {limit:?}")));
+        };
+        self.patience.answered(start.elapsed());
         answer.and_then(Value::extract_error).map_err(|error| {
             let fault = classify(&error);
             if matches!(fault, Fault::Lost(_) | Fault::Elsewhere(_)) {
@@ -61,25 +72,20 @@ impl Connection {
         })
     }
 
-    fn connecting(&self) -> (u64, Connecting) {
+    /// The connection that there is, or is being made.
+    fn connecting(&self) -> Result<(u64, Connecting), Fault> {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if current.connecting.is_none()
+            && let Some(reason) = self.patience.refusal()
+        {
+            return Err(Fault::Away(reason));
+        }
         let generation = current.generation;
         let connecting = current.connecting.get_or_insert_with(|| {
-            let (client, limit) = (self.address.client().clone(), self.limit);
-            let connect = async move {
-                let config = AsyncConnectionConfig::new()
-                    .set_connection_timeout(Some(CONNECT_LIMIT))
-                    .set_response_timeout(Some(limit));
-                let connect = client.get_multiplexed_async_connection_with_config(&config);
-                // The handshake has no limit of its own.
-                match tokio::time::timeout(CONNECT_LIMIT, connect).await {
-                    Ok(made) => made.map_err(|error| error.to_string()),
-                    Err(_) => Err(format!("no connection within {CONNECT_LIMIT:?}")),
-                }
-            };
+            let connect = connect(self.address.clone(), Arc::clone(&self.patience));
             (Box::pin(connect) as Pin<Box<dyn Future<Output = _> + Send>>).shared()
         });
-        (generation, connecting.clone())
+        Ok((generation, connecting.clone()))
     }
 
     /// Has the next caller connect anew, unless another has seen to it already.
@@ -89,6 +95,25 @@ impl Connection {
             *current = Current { generation: generation + 1, connecting: None };
         }
     }
+}
+
+async fn connect(address: Address, patience: Arc<Patience>) -> Result<MultiplexedConnection, String> {
+    let limit = patience.stretched(CONNECT_LIMIT);
+    // Whatever comes is waited for here, as long as it may take.
+    let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
+    let connect = address.client().get_multiplexed_async_connection_with_config(&config);
+    let made = match tokio::time::timeout(limit, connect).await {
+        Ok(made) => made.map_err(|error| error.to_string()),
+        Err(_) => {
+            patience.in_vain();
+            Err(format!("no connection within {limit:?}"))
+        }
+    };
+    match &made {
+        Ok(_) => patience.connected(),
+        Err(reason) => patience.not_connected(reason),
+    }
+    made
 }
 
 /// Both in one go: `ASKING` counts for the next command of the connection, whoever sends it.

@@ -3,6 +3,7 @@
 
 mod link;
 mod node;
+mod patience;
 mod servers;
 mod target;
 
@@ -80,12 +81,14 @@ fn classify(error: &RedisError) -> Fault {
             Some((place, _)) => Fault::Moved(Redirect { place: place.into(), asking: code == "ASK", reason: text }),
             None => Fault::Elsewhere(text),
         },
-        // A node that says CLUSTERDOWN may be the one that is cut off: the others are asked next.
-        Some("READONLY" | "MASTERDOWN" | "CLUSTERDOWN") => Fault::Elsewhere(text),
+        // A node that says CLUSTERDOWN may be the one that is cut off: the others are asked next. UNBLOCKED ends a wait
+        // on a server that becomes a replica.
+        Some("READONLY" | "MASTERDOWN" | "CLUSTERDOWN" | "UNBLOCKED") => Fault::Elsewhere(text),
         Some("NOSCRIPT") => Fault::NoScript,
         Some("OOM") => Fault::Full,
-        Some("LOADING" | "BUSY" | "TRYAGAIN") => Fault::Busy(text),
-        Some("MISCONF" | "NOREPLICAS" | "NOAUTH" | "WRONGPASS" | "NOPERM" | "CROSSSLOT") => Fault::Refused(text),
+        // A disk that is full for a while is no reason to give up at once.
+        Some("LOADING" | "BUSY" | "TRYAGAIN" | "MISCONF") => Fault::Busy(text),
+        Some("NOREPLICAS" | "NOAUTH" | "WRONGPASS" | "NOPERM" | "CROSSSLOT") => Fault::Refused(text),
         Some(_) => Fault::Broken(text),
     }
 }

@@ -1,11 +1,12 @@
 //! One server: the connection that all share, and those that block, one for each call.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use redis::aio::PubSubStream;
 use redis::{Cmd, RedisError, Value};
 
 use super::link::Connection;
+use super::patience::Patience;
 use super::target::Address;
 use super::{CONNECT_LIMIT, Fault, Limits};
 
@@ -27,6 +28,7 @@ pub(super) enum Way {
 pub(super) struct Node {
     address: Address,
     limits: Limits,
+    patience: Arc<Patience>,
     shared: Connection,
     /// Connections that blocked, and do not now.
     idle: Mutex<Vec<Connection>>,
@@ -34,8 +36,9 @@ pub(super) struct Node {
 
 impl Node {
     pub(super) fn new(address: Address, limits: Limits) -> Self {
-        let shared = Connection::new(address.clone(), limits.answer);
-        Self { address, limits, shared, idle: Mutex::default() }
+        let patience = Arc::<Patience>::default();
+        let shared = Connection::new(address.clone(), limits.answer, Arc::clone(&patience));
+        Self { address, limits, patience, shared, idle: Mutex::default() }
     }
 
     pub(super) fn address(&self) -> &Address {
@@ -52,7 +55,8 @@ impl Node {
 
     async fn block(&self, command: &Cmd, asking: bool) -> Result<Value, Fault> {
         let kept = self.idle().pop();
-        let connection = kept.unwrap_or_else(|| Connection::new(self.address.clone(), self.limits.block));
+        let connection = kept
+            .unwrap_or_else(|| Connection::new(self.address.clone(), self.limits.block, Arc::clone(&self.patience)));
         let answer = connection.send(command, asking).await;
         let mut idle = self.idle();
         match &answer {

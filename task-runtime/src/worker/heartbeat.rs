@@ -111,7 +111,7 @@ impl Inner {
             let beats = leases.iter().map(|held| held.beat(&*broker, lease));
             if futures_util::future::join_all(beats).await.contains(&false) {
                 // Again soon: a lease must outlast some lost answers.
-                last = Instant::now().checked_sub(interval.mul_f64(0.8)).unwrap_or(last);
+                last = Instant::now().checked_sub(interval.mul_f64(0.7)).unwrap_or(last);
             }
         }
     }
