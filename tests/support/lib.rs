@@ -19,7 +19,9 @@
 
 mod binary;
 mod certificates;
+mod chaos;
 mod cluster;
+mod ending;
 mod eventually;
 mod lifeline;
 mod namespace;
@@ -31,7 +33,9 @@ mod server;
 mod shared;
 
 pub use certificates::Certificates;
+pub use chaos::{CHAOS_SECONDS, goes_on_for};
 pub use cluster::Cluster;
+pub use ending::{Ledger, Runs, drained, nothing_is_lost, unknown_keys};
 pub use eventually::{eventually, eventually_blocking};
 pub use namespace::namespace;
 pub use options::ServerOptions;

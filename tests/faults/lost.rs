@@ -1,0 +1,132 @@
+//! Requests and answers that are lost, late or slow on their way.
+
+use std::time::{Duration, Instant};
+
+use support::{Fault, Line, On, Server, Way, When, eventually, goes_on_for};
+
+use crate::BOUND;
+use crate::fixture::{Bench, Mark, Told, pass};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_enqueue_whose_answer_is_lost_is_one_job() {
+    let bench = Bench::new(Server::redis()).await;
+    let (worker, producer) = (bench.start().await, bench.beyond().await);
+    let lost = bench.proxy.inject(On::Script("enqueue"), When::Chance(0.5), Fault::Cut);
+    let load = bench.load(&producer, 0);
+    pass(goes_on_for(Duration::from_secs(3), Duration::from_secs(30))).await;
+    let told = load.stop().await;
+    assert!(lost.hits() > 20, "{} answers were lost", lost.hits());
+    bench.ends_well(&told, 1).await;
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_turn_whose_answer_is_lost_strands_no_claim_and_settles_once() {
+    let bench = Bench::new(Server::redis()).await;
+    let worker = bench.start().await;
+    let lost = bench.proxy.inject(On::Script("turn"), When::Every(3), Fault::Cut);
+    let load = bench.load(&bench.client, 2);
+    pass(goes_on_for(Duration::from_secs(3), Duration::from_secs(30))).await;
+    let told = load.stop().await;
+    assert!(lost.hits() > 10, "{} answers were lost", lost.hits());
+    bench.ends_well(&told, 1).await;
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_turn_that_is_carried_out_late_changes_nothing() {
+    let bench = Bench::new(Server::redis()).await;
+    let worker = bench.start().await;
+    // Later than the worker waits, so that it has come again on another connection.
+    let late = bench.proxy.inject(On::Script("turn"), When::Every(10), Fault::Late(Duration::from_millis(2_500)));
+    let load = bench.load(&bench.client, 2);
+    pass(goes_on_for(Duration::from_secs(6), Duration::from_secs(60))).await;
+    let told = load.stop().await;
+    assert!(late.hits() > 1, "{} turns were late", late.hits());
+    bench.proxy.heal();
+    bench.ends_well(&told, 1).await;
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn replies_that_vanish_leave_callers_in_doubt_and_no_job_lost_or_doubled() {
+    let bench = Bench::new(Server::redis()).await;
+    let (worker, producer) = (bench.start().await, bench.beyond().await);
+    let load = bench.load(&producer, 5);
+    pass(Duration::from_millis(500)).await;
+    bench.proxy.set(Way::Replies, Line::Vanish);
+    pass(goes_on_for(Duration::from_secs(3), Duration::from_secs(10))).await;
+    bench.proxy.heal();
+    bench.runs_a_job(1 << 32).await;
+    let told = load.stop().await;
+    assert!(!told.unknown.is_empty(), "no enqueue was in doubt; refused: {:?}", told.refused.values().next());
+    // At most once waiting for the call before, and once for its own.
+    assert!(told.slowest < Duration::from_millis(4_500), "{:?}", told.slowest);
+    bench.ends_well(&told, 1).await;
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_partition_while_a_worker_waits_is_noticed_by_its_own_clock_and_loses_nothing() {
+    let bench = Bench::new(Server::redis()).await;
+    let worker = bench.start().await;
+    bench.runs_a_job(0).await;
+    eventually("the worker waits", BOUND, async || (bench.proxy.seen(On::Command("BLPOP")) > 0).then_some(())).await;
+    bench.proxy.set(Way::Requests, Line::Hold);
+    bench.proxy.set(Way::Replies, Line::Hold);
+    let before = bench.proxy.accepted();
+    let jobs = bench.client.enqueue_all((1..=50).map(|number| Mark::new(number, 5_u64))).await.unwrap();
+    let noticed = Instant::now();
+    // The longest wait is 5 s, and 5 s more are allowed.
+    eventually("the worker connects anew", Duration::from_secs(10), async || {
+        (bench.proxy.accepted() > before).then_some(())
+    })
+    .await;
+    println!("noticed after {:?}", noticed.elapsed());
+    pass(goes_on_for(Duration::from_secs(2), Duration::from_secs(20))).await;
+    bench.proxy.heal();
+    bench.runs_a_job(51).await;
+    bench.ends_well(&Told { acknowledged: jobs, ..Told::default() }, 1).await;
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wait_that_is_never_answered_delays_a_job_by_seconds_only() {
+    let bench = Bench::new(Server::redis()).await;
+    bench.proxy.inject(On::Command("BLPOP"), When::Always, Fault::Mute);
+    let worker = bench.start().await;
+    eventually("the worker waits", BOUND, async || (bench.proxy.seen(On::Command("BLPOP")) > 0).then_some(())).await;
+    for number in 0..2 {
+        bench.runs_a_job(number).await;
+    }
+    bench.ends_well(&Told::default(), 1).await;
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_line_makes_work_slow_and_loses_no_lease() {
+    let bench = Bench::new(Server::redis()).await;
+    let jobs = bench.client.enqueue_all((0..60).map(|number| Mark::new(number, 50_u64))).await.unwrap();
+    let worker = bench.start().await;
+    for (late, long) in [(600, 30), (3_000, 60)] {
+        let least = Duration::from_millis(late);
+        bench.proxy.set(Way::Replies, Line::Delay { least, most: least.mul_f64(1.1) });
+        // A slow line has to be learned first: what was usual is waited for in vain.
+        let start = Instant::now();
+        let before = bench.ledger.ended();
+        let more = bench.client.enqueue_all((late..late + 5).map(|number| Mark::new(number, 50_u64))).await.unwrap();
+        for job in more {
+            assert!(
+                job.result_within(2 * BOUND).await.is_ok(),
+                "not ended {:?} after the line became slow",
+                start.elapsed()
+            );
+        }
+        println!("{late} ms: {} jobs in {:?}", bench.ledger.ended() - before, start.elapsed());
+        pass(goes_on_for(Duration::ZERO, Duration::from_secs(long))).await;
+    }
+    bench.proxy.heal();
+    bench.runs_a_job(1 << 32).await;
+    bench.ends_well(&Told { acknowledged: jobs, ..Told::default() }, 1).await;
+    worker.stop().await;
+}
