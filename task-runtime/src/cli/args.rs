@@ -173,12 +173,25 @@ pub(super) struct EnqueueOptions {
     pub(super) wait: Option<Duration>,
 }
 
+/// The longest time that is read (100 years); each option has a limit of its own below it.
+const MAX_TIME: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+/// The longest text of a time, and the most digits of a number in it: `humantime` panics when the
+/// sum of all parts overflows, and within these it cannot.
+const MAX_TEXT: usize = 64;
+const MAX_DIGITS: usize = 10;
+
 /// Reads a time: seconds, or with units.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    if let Ok(seconds) = text.parse::<u64>() {
-        return Ok(Duration::from_secs(seconds));
+    let fault = |fault: &str| format!("{fault}; expected a time such as 30, 30s, 5m or 2h");
+    let digits = text.split(|c: char| !c.is_ascii_digit()).map(str::len).max().unwrap_or(0);
+    if text.len() > MAX_TEXT || digits > MAX_DIGITS {
+        return Err(fault("it is too long"));
     }
-    humantime::parse_duration(text).map_err(|error| format!("{error}; expected a time such as 30, 30s, 5m or 2h"))
+    let time = match text.parse::<u64>() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => humantime::parse_duration(text).map_err(|error| fault(&error.to_string()))?,
+    };
+    if time > MAX_TIME { Err(fault("it is more than 100 years")) } else { Ok(time) }
 }
 
 #[cfg(test)]
@@ -204,7 +217,9 @@ mod tests {
     fn times_are_seconds_or_have_units() {
         assert_eq!(duration("30").unwrap(), Duration::from_secs(30));
         assert_eq!(duration("1m 30s").unwrap(), Duration::from_secs(90));
-        let error = duration("soon").unwrap_err();
-        assert!(error.contains("expected a time such as"), "{error}");
+        for text in ["soon", "101years", "18446744073709551615s 1s", "9999999999years 9999999999years"] {
+            let error = duration(text).unwrap_err();
+            assert!(error.contains("expected a time such as"), "{error}");
+        }
     }
 }
