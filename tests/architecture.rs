@@ -62,6 +62,11 @@ fn lua_lives_in_the_scripts_folder() {
 }
 
 #[test]
+fn keys_are_made_in_one_place() {
+    assert_none(&rules::keys(&runtime(), &["broker/redis/keys", "broker/redis/fuzzing"]));
+}
+
+#[test]
 fn the_macros_do_not_depend_on_the_runtime() {
     assert_none(&rules::no_dependency(&read("task-macros/Cargo.toml"), "task-runtime"));
 }

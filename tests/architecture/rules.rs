@@ -91,6 +91,19 @@ pub(crate) fn lua(sources: &[Source], scripts: &str) -> Vec<String> {
     violations
 }
 
+/// The keys of a queue are made in `places` only: nowhere else is there text that opens or closes a hash tag.
+pub(crate) fn keys(sources: &[Source], places: &[&str]) -> Vec<String> {
+    let mut violations = Vec::new();
+    for (source, scan) in scans(sources).into_iter().filter(|(source, _)| !source.is_in(places)) {
+        // As `format!` takes them: a brace is doubled, and a name stands in braces.
+        let tags = |text: &str| text.contains("{{{") || text.contains("}}}:") || text.contains("}}:");
+        for literal in scan.literals.iter().filter(|literal| tags(&literal.what)) {
+            violations.push(format!("{}:{} makes a key; only {} does", source.path, literal.line, places[0]));
+        }
+    }
+    violations
+}
+
 /// A manifest does not name `dependency`, except for its tests.
 pub(crate) fn no_dependency(manifest: &str, dependency: &str) -> Vec<String> {
     let mut section = "";

@@ -95,6 +95,16 @@ fn lua_elsewhere_is_found() {
 }
 
 #[test]
+fn a_key_that_is_made_elsewhere_is_found() {
+    let places = &["broker/redis/keys"];
+    let text = "fn key(n: &str, q: &str) -> String { format!(\"{{{n}:{q}}}:jobs\") }";
+    assert_eq!(keys(&[source("broker/redis/keys.rs", text)], places), [""; 0]);
+    let found = keys(&[source("broker/redis/verbs.rs", text)], places);
+    assert_eq!(found, ["task-runtime/src/broker/redis/verbs.rs:1 makes a key; only broker/redis/keys does"]);
+    assert_eq!(keys(&[source("broker/redis/verbs.rs", "const JSON: &str = \"{}:{x}\";")], places), [""; 0]);
+}
+
+#[test]
 fn a_dependency_is_found_in_each_of_its_forms() {
     let found = |manifest| no_dependency(manifest, "task-runtime").len();
     assert_eq!(found("[dependencies]\ntask-runtime.workspace = true"), 1);

@@ -45,7 +45,7 @@ macro_rules! conformance {
                     a_turn_and_a_heartbeat_move_the_lease
                     jobs_are_claimed_in_the_order_that_the_turn_gives
                     a_turn_claims_no_more_than_it_wants_and_says_that_there_is_more
-                    of_an_envelope_that_is_too_long_no_more_is_lent_than_shows_it
+                    an_envelope_that_is_too_long_is_not_lent
                     a_claimed_job_is_not_claimed_again
                     fencing_tokens_grow_with_every_claim
                     a_claim_stands_before_its_settlement

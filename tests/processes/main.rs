@@ -2,6 +2,7 @@
 
 mod cli;
 mod crashes;
+mod hostile;
 mod outages;
 mod quickstart;
 mod signals;

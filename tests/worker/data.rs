@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde::{Deserialize, Serialize};
 use task_runtime::Error;
 use task_runtime::client::{JobError, JobStatus};
-use task_runtime::job::{Envelope, Header, MAX_ARGS_BYTES, MAX_ARGS_DEPTH, MAX_ERROR_BYTES, MAX_RESULT_BYTES};
+use task_runtime::job::{
+    Envelope, Header, MAX_ARGS_BYTES, MAX_ARGS_DEPTH, MAX_ENVELOPE_BYTES, MAX_ERROR_BYTES, MAX_RESULT_BYTES,
+};
 use task_runtime::prelude::*;
 
 use crate::fixture::*;
@@ -180,13 +182,13 @@ pub(crate) async fn an_error_of_any_text_is_told_as_it_is(bench: Bench) {
 
 pub(crate) async fn too_long_arguments_of_another_program_are_dead_and_stop_nobody(bench: Bench) {
     let worker = bench.start(bench.worker());
-    for (n, bytes) in [MAX_ARGS_BYTES + 1, 1 << 20, 8 << 20].into_iter().enumerate() {
+    for (n, bytes) in [MAX_ENVELOPE_BYTES, 1 << 20, 8 << 20].into_iter().enumerate() {
         let args = format!("{{\"text\":\"{}\"}}", "x".repeat(bytes - 11)).into_bytes();
         let envelope = Envelope { header: Header::new("note"), args }.encode();
         let job = bench.enqueue_bytes(&format!("long-{n}"), &envelope).await;
         let dead = bench.status_is(&job, "dead", |status| matches!(status, JobStatus::Dead { .. })).await;
         let JobStatus::Dead { error, attempts: 1 } = dead else { panic!("{dead:?}") };
-        assert!(error.contains(&format!("more than {MAX_ARGS_BYTES} bytes")), "{error}");
+        assert!(error.contains(&format!("more than {MAX_ENVELOPE_BYTES} bytes")), "{error}");
     }
     let job = Add::new(40_u64, 2_u64).options().enqueue_on(&bench.client).await.unwrap();
     assert_eq!(job.result_within(BOUND).await.unwrap(), 42);

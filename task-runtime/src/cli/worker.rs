@@ -1,14 +1,19 @@
 //! `worker`: runs jobs until it is stopped.
 
+use std::fmt::{self, Debug, Write as _};
 use std::io::IsTerminal as _;
 
+use tracing::field::Field;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::field::MakeExt as _;
+use tracing_subscriber::fmt::format::{Writer, debug_fn};
 
 use crate::handler::DataMap;
 use crate::worker::{Worker, WorkerBuilder};
 
 use super::Exit;
 use super::args::{LogForm, TargetOptions, WorkerOptions};
+use super::output::OneLine;
 
 pub(super) async fn run(data: DataMap, target: TargetOptions, options: WorkerOptions) -> Result<(), Exit> {
     log_to_stderr(options.log)?;
@@ -55,8 +60,17 @@ fn log_to_stderr(form: LogForm) -> Result<(), Exit> {
         .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none());
     // An error says that the program has a subscriber of its own.
     let _ = match form {
-        LogForm::Text => log.with_target(false).try_init(),
+        LogForm::Text => log.with_target(false).fmt_fields(debug_fn(field).delimited(" ")).try_init(),
         LogForm::Json => log.json().try_init(),
     };
     Ok(())
+}
+
+/// One field of a line of the log. What is in it may come from anyone: an id or a name that another
+/// program stored, an error of a server, what a task logs.
+fn field(line: &mut Writer<'_>, field: &Field, value: &dyn Debug) -> fmt::Result {
+    if field.name() != "message" {
+        write!(line, "{field}=")?;
+    }
+    write!(OneLine(line), "{value:?}")
 }

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::retry::millis_option;
 use super::{
-    Backoff, DEFAULT_MAX_CRASHES, DEFAULT_PRIORITY, JobOptions, MAX_ARGS_BYTES, MAX_HEADER_BYTES, MAX_PRIORITY,
+    Backoff, DEFAULT_MAX_CRASHES, DEFAULT_PRIORITY, JobOptions, MAX_ENVELOPE_BYTES, MAX_HEADER_BYTES, MAX_PRIORITY,
 };
 
 /// The version that this crate writes, and the newest that it can run.
@@ -167,7 +167,7 @@ impl Envelope {
     /// # Errors
     /// [`EnvelopeError::Malformed`] when the first line is not a header,
     /// [`EnvelopeError::Newer`] when a newer version of this crate wrote it,
-    /// [`EnvelopeError::TooLong`] when no client of ours can have written the arguments.
+    /// [`EnvelopeError::NotLent`] when there are none.
     pub fn decode(bytes: &[u8]) -> Result<Self, EnvelopeError> {
         Self::open(bytes.to_vec())
     }
@@ -177,13 +177,13 @@ impl Envelope {
     /// # Errors
     /// Those of [`decode`](Self::decode).
     pub fn open(mut bytes: Vec<u8>) -> Result<Self, EnvelopeError> {
+        if bytes.is_empty() {
+            return Err(EnvelopeError::NotLent);
+        }
         let (line, _) = split(&bytes)?;
         let (header, end) = (parse(line)?, line.len());
         if header.v > VERSION {
             return Err(EnvelopeError::Newer { header: Box::new(header) });
-        }
-        if bytes.len() - end - 1 > MAX_ARGS_BYTES {
-            return Err(EnvelopeError::TooLong);
         }
         bytes.drain(..=end);
         Ok(Self { header, args: bytes })
@@ -219,9 +219,9 @@ pub enum EnvelopeError {
         /// The header.
         header: Box<Header>,
     },
-    /// There are more arguments than a job may have; how many is not known, because no broker lends
-    /// more than that.
-    TooLong,
+    /// There are no bytes: the envelope is longer than any that a client of ours writes, so that no
+    /// broker lends it, or another program stored nothing.
+    NotLent,
 }
 
 impl EnvelopeError {
@@ -236,7 +236,9 @@ impl fmt::Display for EnvelopeError {
             Self::Malformed { fault } => {
                 write!(f, "broken envelope: its first line is not a header ({fault})")
             }
-            Self::TooLong => write!(f, "broken envelope: its arguments have more than {MAX_ARGS_BYTES} bytes"),
+            Self::NotLent => {
+                write!(f, "broken envelope: it is empty, or too long to be lent: more than {MAX_ENVELOPE_BYTES} bytes")
+            }
             Self::Newer { header } => write!(
                 f,
                 "envelope version {} of task `{}` is newer than {VERSION}, the newest known here",
@@ -310,14 +312,6 @@ mod tests {
             assert!(error.starts_with("broken envelope: "), "{error}");
         }
         assert!(Envelope::decode(b"{\"v\":1,\"task\":\"\xff\"}\n{}").is_err());
-    }
-
-    #[test]
-    fn arguments_over_the_limit_are_refused() {
-        let of = |bytes: usize| Envelope { header: Header::new("t"), args: vec![b'x'; bytes] }.encode();
-        assert!(Envelope::decode(&of(MAX_ARGS_BYTES)).is_ok());
-        let error = Envelope::decode(&of(MAX_ARGS_BYTES + 1)).unwrap_err();
-        assert_eq!(error.to_string(), "broken envelope: its arguments have more than 262144 bytes");
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub(crate) fn envelope(data: &[u8]) {
             assert!(newer.v > VERSION);
             assert_eq!(header, Ok(*newer));
         }
-        Err(error @ (EnvelopeError::Malformed { .. } | EnvelopeError::TooLong)) => {
+        Err(error @ (EnvelopeError::Malformed { .. } | EnvelopeError::NotLent)) => {
             let text = error.to_string();
             assert!(text.len() > "broken envelope: ".len() && text.starts_with("broken envelope: "), "{text}");
         }

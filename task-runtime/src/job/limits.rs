@@ -12,7 +12,7 @@ pub const MAX_NAME_BYTES: usize = 64;
 pub const MAX_ERROR_BYTES: usize = 16 * 1024;
 /// Longest header line of an envelope, in bytes.
 pub const MAX_HEADER_BYTES: usize = 4 * 1024;
-/// Longest envelope of a job that can run, in bytes; a longer one is lent cut, one byte over it.
+/// Longest envelope of a job that can run, in bytes; no broker lends a longer one.
 pub const MAX_ENVELOPE_BYTES: usize = MAX_HEADER_BYTES + MAX_ARGS_BYTES;
 /// Deepest nesting of encoded arguments; below the 128 levels at which `serde_json` stops.
 pub const MAX_ARGS_DEPTH: usize = 100;

@@ -82,16 +82,12 @@ impl Queue {
         }
         let first = last - count + 1;
         let claims = (first..).zip(ids).map(|(token, id)| Claim {
-            envelope: self.jobs.get(&id).map(|envelope| cut(envelope)).unwrap_or_default(),
+            // What is too long to run is lent without.
+            envelope: self.jobs.get(&id).filter(|job| job.len() <= MAX_ENVELOPE_BYTES).cloned().unwrap_or_default(),
             state: self.states.get(&id).cloned(),
             id,
             token,
         });
         claims.collect()
     }
-}
-
-/// Of what is too long to run no more is lent than shows that it is.
-fn cut(envelope: &[u8]) -> Vec<u8> {
-    envelope[..envelope.len().min(MAX_ENVELOPE_BYTES + 1)].to_vec()
 }

@@ -5,7 +5,7 @@
 -- ARGV: now or '', channel, id, then the incarnations whose running sets are `others`
 -- Returns a word, or {incarnations} when those given are not those there are.
 local id = ARGV[3]
-local job = redis.call('HGET', jobs, id)
+local job = stored(id)
 if is_record(job) then
   return 'ended'
 end

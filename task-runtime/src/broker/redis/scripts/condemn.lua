@@ -25,7 +25,7 @@ else
     if bytes > 1048576 and #claims > 0 then
       break
     end
-    local envelope = redis.call('HGET', jobs, id)
+    local envelope = stored(id)
     if not envelope or is_record(envelope) then
       envelope = ''
     end

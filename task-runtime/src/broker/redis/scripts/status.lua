@@ -4,7 +4,7 @@
 -- Returns {word, record or false, due ms or -1}, or {'workers', incarnations} when those given
 --       are not those there are.
 local id = ARGV[2]
-local job = redis.call('HGET', jobs, id)
+local job = stored(id)
 local record = record_in(job)
 if record then
   return {'ended', record, -1}

@@ -13,7 +13,7 @@ local step, lease, want = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]
 local few_room, empty, order = tonumber(ARGV[7]), ARGV[8] == '1', ARGV[9]
 local retention = {tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[13])}
 local takes = tonumber(ARGV[14])
-local MAX_BYTES, MAX_ENVELOPE, CHUNK, TIMER_GRACE_MS = 1048576, 266240, 32, 1000
+local MAX_BYTES, CHUNK, TIMER_GRACE_MS = 1048576, 32, 1000
 
 local last = redis.call('HGET', steps, incarnation)
 if not last then
@@ -33,15 +33,15 @@ local paused = facts[1] and true or false
 local ids, envelopes, bytes, looked, took_alone = {}, {}, 0, 0, false
 
 -- Lends as many of the entries, from the first on, as the answer may carry; answers how many are to
--- be taken from where they are. One without an envelope, or that ended meanwhile, is only dropped; of
--- one that is too long to run no more is lent than shows that it is.
+-- be taken from where they are. One without an envelope, or that ended meanwhile, is only dropped; one
+-- that is too long to run is lent with ''.
 local function lend(entries)
   local found, lent, dropped = redis.call('HMGET', jobs, unpack(entries)), {}, {}
   local taken = 0
   for i, id in ipairs(entries) do
     local envelope = found[i]
     if envelope and #envelope > MAX_ENVELOPE then
-      envelope = string.sub(envelope, 1, MAX_ENVELOPE + 1)
+      envelope = ''
     end
     if not envelope or is_record(envelope) then
       dropped[#dropped + 1] = id

@@ -3,7 +3,7 @@
 -- ARGV: now or '', id
 -- Returns {word, record or false}.
 local id = ARGV[2]
-local job = redis.call('HGET', jobs, id)
+local job = stored(id)
 local record = record_in(job)
 if record then
   return {'ended', record}

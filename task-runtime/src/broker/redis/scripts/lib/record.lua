@@ -7,6 +7,16 @@ local function is_record(value)
   return value and string.byte(value) == 61
 end
 
+-- What `jobs` holds of a job; '' when that is too long to run, as only a program of others writes it:
+-- to read all of it may take longer than anyone waits for the answer.
+local MAX_ENVELOPE = 266240
+local function stored(id)
+  if redis.call('HSTRLEN', jobs, id) > MAX_ENVELOPE then
+    return ''
+  end
+  return redis.call('HGET', jobs, id)
+end
+
 -- The record in a value of `jobs`, or nil when that is an envelope or nothing.
 local function record_in(value)
   return is_record(value) and string.sub(value, 2) or nil
