@@ -67,6 +67,11 @@ fn keys_are_made_in_one_place() {
 }
 
 #[test]
+fn the_guarantees_name_tests_that_exist() {
+    assert_none(&rules::tests_exist(&read("docs/guarantees.md"), &all()));
+}
+
+#[test]
 fn the_macros_do_not_depend_on_the_runtime() {
     assert_none(&rules::no_dependency(&read("task-macros/Cargo.toml"), "task-runtime"));
 }

@@ -104,6 +104,29 @@ pub(crate) fn keys(sources: &[Source], places: &[&str]) -> Vec<String> {
     violations
 }
 
+/// Every test and every file of tests that a page names is there.
+pub(crate) fn tests_exist(page: &str, sources: &[Source]) -> Vec<String> {
+    let files = |name: &str| sources.iter().any(|source| [name, &format!("tests/{name}")].contains(&&*source.path));
+    let mut violations = Vec::new();
+    for line in page.lines() {
+        let names = line.split('`').skip(1).step_by(2);
+        if line.starts_with("Held by ") {
+            let word = |name: &&str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+            let missing = names.filter(word).filter(|name| {
+                let declared = format!("fn {name}(");
+                // One that is stamped for each broker, or named by a macro, is declared elsewhere.
+                let stamped = format!(": {name}\n");
+                !sources.iter().any(|source| source.text.contains(&declared) || source.text.contains(&stamped))
+            });
+            violations.extend(missing.map(|name| format!("there is no test `{name}`")));
+        } else if line.starts_with("| [P") {
+            let missing = names.filter(|name| name.ends_with(".rs") && !files(name));
+            violations.extend(missing.map(|name| format!("there is no file `{name}`")));
+        }
+    }
+    violations
+}
+
 /// A manifest does not name `dependency`, except for its tests.
 pub(crate) fn no_dependency(manifest: &str, dependency: &str) -> Vec<String> {
     let mut section = "";

@@ -105,6 +105,14 @@ fn a_key_that_is_made_elsewhere_is_found() {
 }
 
 #[test]
+fn a_test_that_a_page_names_and_nobody_wrote_is_found() {
+    let page =
+        "| [P1 One](#p1) | `a.rs`, `b.rs`, `job/c.rs` |\n\nHeld by `it_holds`, `it_does_not`, and all of `a.rs`.";
+    let tests = [Source::new("tests/a.rs", "async fn it_holds(at: Bench) {}"), Source::new("job/c.rs", "")];
+    assert_eq!(tests_exist(page, &tests), ["there is no file `b.rs`", "there is no test `it_does_not`"]);
+}
+
+#[test]
 fn a_dependency_is_found_in_each_of_its_forms() {
     let found = |manifest| no_dependency(manifest, "task-runtime").len();
     assert_eq!(found("[dependencies]\ntask-runtime.workspace = true"), 1);
