@@ -5,6 +5,7 @@ mod data;
 mod panic;
 mod registry;
 mod run;
+#[cfg_attr(not(feature = "worker"), allow(dead_code, reason = "only a worker stops attempts"))]
 mod stop;
 
 #[cfg(feature = "worker")]
