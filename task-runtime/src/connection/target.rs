@@ -1,7 +1,7 @@
 //! Where servers are: read from a URL that is checked once and never shown.
 
 use redis::io::tcp::TcpSettings;
-use redis::{ConnectionAddr, IntoConnectionInfo as _, RedisResult};
+use redis::{ConnectionAddr, ErrorKind, IntoConnectionInfo as _, RedisError, RedisResult};
 
 use crate::error::Error;
 
@@ -87,6 +87,14 @@ fn choose_cryptography() {
     }
 }
 
+/// What is wrong with a URL, in the crate's words but without its detail, which repeats a part of it.
+fn fault_of(error: &RedisError) -> String {
+    match error.kind() {
+        ErrorKind::InvalidClientConfig => error.to_string().split(" - ").next().unwrap_or_default().to_owned(),
+        _ => "not a URL".into(),
+    }
+}
+
 fn refused(given: String, expected: String) -> Error {
     Error::InvalidOption { option: "server URL", given, expected }
 }
@@ -103,7 +111,7 @@ impl Address {
             redis::Client::open(info.set_tcp_settings(settings)).map(Self)
         });
         address.map_err(|error| {
-            let given = format!("not understood ({})", error.detail().unwrap_or("not a URL"));
+            let given = format!("not understood ({})", fault_of(&error));
             let expected = "redis://[user:password@]host[:port][,host[:port]…][/db], rediss://… or unix:///path";
             refused(given, expected.into())
         })
@@ -170,10 +178,16 @@ mod tests {
     #[test]
     fn a_bad_url_never_repeats_its_password() {
         let bad = ["http://:secret@h", "redis://:secret@", "redis://:secret@h:x", "redis://:secret@h/x", "secret"];
-        for url in bad.into_iter().chain(["redis://:secret@one,,two", "redis://h:1:secret", "rediss://:secret@h#a"]) {
+        for url in bad.into_iter().chain([
+            "redis://:secret@one,,two",
+            "redis://h:1:secret",
+            "rediss://:secret@h#a",
+            "redis://h/?protocol=secret",
+        ]) {
             let text = refusal(url);
             assert!(!text.contains("secret"), "{text}");
         }
+        assert!(refusal("redis://:secret@h/x").contains("not understood (Invalid database number)"));
     }
 
     #[test]
