@@ -16,7 +16,7 @@ fn assert_all(text: &str, parts: &[&str]) {
 fn help_names_every_command_the_variables_and_the_exit_codes() {
     let (code, text) = ended(program(&["--help"]).start());
     assert_eq!(code, 0);
-    assert_all(&text, &["worker", "tasks", "enqueue", "stats", "REDIS_URL", "TASK_REDIS_URL", "Exit codes"]);
+    assert_all(&text, &["worker", "tasks", "enqueue", "stats", "bench", "REDIS_URL", "TASK_REDIS_URL", "Exit codes"]);
     let (code, text) = ended(program(&["worker", "--help"]).start());
     assert_eq!(code, 0);
     assert_all(&text, &["--concurrency", "--burst", "--grace", "QUEUE", "Ctrl-C", "RUST_LOG"]);

@@ -1,5 +1,6 @@
 //! What real processes do on a real server: crashes, signals, the command line.
 
+mod bench;
 mod cli;
 mod crashes;
 mod hostile;

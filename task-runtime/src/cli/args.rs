@@ -98,6 +98,10 @@ pub(super) struct BenchOptions {
     /// The most jobs that wait while cost under a backlog is measured
     #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1_000..=100_000_000))]
     pub(super) backlog: u64,
+    /// Threads of the bench; without it one less than there are cores, so that a server on this
+    /// machine has one too
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(super) threads: Option<u16>,
     /// A tenth of all that, for a first look
     #[arg(long)]
     pub(super) quick: bool,

@@ -29,7 +29,9 @@ fn cut(jobs: impl IntoIterator<Item = (QueueName, NewJob)>) -> Vec<Part> {
     let mut parts: Vec<Part> = vec![];
     let mut open: HashMap<QueueName, usize> = HashMap::new();
     for (position, (queue, job)) in jobs.into_iter().enumerate() {
-        let fits = open.get(&queue).copied().filter(|at| parts[*at].batch.takes(&job));
+        // Most calls are for one queue.
+        let last = parts.last().filter(|part| part.queue == queue).map(|_| parts.len() - 1);
+        let fits = last.or_else(|| open.get(&queue).copied()).filter(|at| parts[*at].batch.takes(&job));
         let at = fits.unwrap_or_else(|| {
             open.insert(queue.clone(), parts.len());
             parts.push(Part { queue, batch: Batch::default(), positions: vec![] });

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use foldhash::fast::RandomState;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::broker::{Broker, Enqueued, MAX_ENQUEUE, MAX_ENQUEUE_BYTES, NewJob};
@@ -18,7 +19,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 #[derive(Default)]
 pub(super) struct Batch {
     jobs: Vec<NewJob>,
-    ids: HashSet<JobId>,
+    ids: HashSet<JobId, RandomState>,
     bytes: usize,
 }
 

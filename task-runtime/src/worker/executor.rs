@@ -1,10 +1,12 @@
 //! From a claim to its settlement: one attempt of one job.
 
 use std::borrow::Cow;
-use std::future::pending;
+use std::future::{Future, pending};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::future::poll_immediate;
 use tracing::{Instrument as _, Span, error_span};
 
 use crate::broker::Claim;
@@ -148,15 +150,16 @@ async fn run(
     timeout: Duration,
     stop: &Stop,
 ) -> Outcome {
-    let result = tokio::select! {
-        biased;
-        result = catch_in(task.run(ctx, args)) => result,
-        () = tokio::time::sleep_until((start + timeout).into()) => {
-            // A body on the blocking pool goes on until it looks at its token.
-            stop.token().cancel();
-            return Outcome::Failed(format!("timed out after {timeout:?}"));
-        }
-        () = overdue(stop) => return Outcome::Cancelled,
+    let mut body = pin!(catch_in(task.run(ctx, args)));
+    let result = match poll_immediate(&mut body).await {
+        Some(result) => result,
+        // What does not end at once gets a timer, in a box: most of the future's size is in here, and
+        // a job that ends at once never pays for it.
+        None => match Box::pin(within(body, start + timeout, stop)).await {
+            Ok(result) => result,
+            Err(Overrun::Time) => return Outcome::Failed(format!("timed out after {timeout:?}")),
+            Err(Overrun::Cancel) => return Outcome::Cancelled,
+        },
     };
     match (result, stop.why()) {
         (Ok(value), _) => Outcome::Completed(value),
@@ -164,6 +167,27 @@ async fn run(
         (Err(_), Some(Why::WorkerStops)) => Outcome::Stopped,
         (Err(failure), None) if failure.hopeless => Outcome::Hopeless(failure.message),
         (Err(failure), None) => Outcome::Failed(failure.message),
+    }
+}
+
+/// Why a task is dropped before it ends.
+enum Overrun {
+    /// Its time limit has passed.
+    Time,
+    /// A cancel was asked, too long ago.
+    Cancel,
+}
+
+async fn within<T>(body: impl Future<Output = T>, limit: Instant, stop: &Stop) -> Result<T, Overrun> {
+    tokio::select! {
+        biased;
+        result = body => Ok(result),
+        () = tokio::time::sleep_until(limit.into()) => {
+            // A body on the blocking pool goes on until it looks at its token.
+            stop.token().cancel();
+            Err(Overrun::Time)
+        }
+        () = overdue(stop) => Err(Overrun::Cancel),
     }
 }
 

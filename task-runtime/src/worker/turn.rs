@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::join;
+use futures_util::future::poll_immediate;
+use tokio::task::yield_now;
 use tokio::time::Instant;
 
 use crate::broker::{Claim, MAX_TURN, Turn, TurnAnswer, TurnDone};
@@ -47,9 +48,20 @@ impl Lane {
         let turn = Arc::new(self.next_turn(stage));
         self.under_way = Some(Arc::clone(&turn));
         let (broker, queue) = (Arc::clone(&self.shared.broker), self.queue.clone());
-        // What the last turn claimed begins while the broker works on this one.
-        let begin = async { self.begin_arrived() };
-        let (answer, ()) = join(broker.turn(&queue, &turn), begin).await;
+        let answer = {
+            let mut asked = broker.turn(&queue, &turn);
+            let at_once = poll_immediate(&mut asked).await;
+            if at_once.is_none() && !self.arrived.is_empty() {
+                // Whatever writes the request to the connection goes first.
+                yield_now().await;
+            }
+            // What the last turn claimed begins while the broker works on this one.
+            self.begin_arrived();
+            match at_once {
+                Some(answer) => answer,
+                None => asked.await,
+            }
+        };
         self.under_way = None;
         let turn = Arc::unwrap_or_clone(turn);
         self.must_turn = false;

@@ -4,8 +4,13 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::{RedisBroker, reply};
+use crate::broker::Broker as _;
 use crate::error::Error;
 use crate::job::QueueName;
+
+/// How often a server is asked whether it has freed what was removed, and for how long.
+const FREEING: Duration = Duration::from_millis(5);
+const FREEING_LIMIT: Duration = Duration::from_secs(10);
 
 /// What the server has done since it started, and what it holds.
 #[derive(Clone, Copy, Debug, Default)]
@@ -92,6 +97,9 @@ impl RedisBroker {
     pub(crate) async fn erase(&self, queue: &QueueName) -> Result<(), Error> {
         let keys = self.keys(queue);
         let mut unlink = redis::cmd("UNLINK");
+        for lease in self.workers(queue).await? {
+            unlink.arg(keys.running(&lease.incarnation));
+        }
         for name in super::keys::NAMES {
             unlink.arg(keys.key(name));
         }
@@ -99,6 +107,13 @@ impl RedisBroker {
         let (tag, queues) = super::keys::queues(&self.namespace);
         self.servers.send(&tag, redis::cmd("UNLINK").arg(queues)).await?;
         self.remembered().clear();
-        Ok(())
+        // The server frees large keys on another thread.
+        let freed = async {
+            while self.info(queue, &["memory"]).await?.number("lazyfree_pending_objects") > 0 {
+                tokio::time::sleep(FREEING).await;
+            }
+            Ok(())
+        };
+        tokio::time::timeout(FREEING_LIMIT, freed).await.unwrap_or(Ok(()))
     }
 }

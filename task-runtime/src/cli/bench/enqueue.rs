@@ -11,10 +11,11 @@ use super::meter::{Cost, Meter};
 use super::noop::Noop;
 use super::report::{Report, Row, Target};
 use super::scratch::Scratch;
-use super::{FEWER_LARGE, LARGE, SMALL, Scale};
+use super::{FEWER_LARGE, LARGE, ROUNDS, SMALL, Scale};
 
-/// Jobs of one bulk call of the client.
-const BULK: u64 = 10_000;
+/// Jobs of one bulk call of the client, and how many of these are under way at a time.
+const BULK: u64 = 1_000;
+const BULK_DEPTH: usize = 4;
 /// Calls of the floor that are under way at a time.
 const FLOOR_DEPTH: usize = 4;
 /// Callers that enqueue one job after the other at the same time.
@@ -25,8 +26,12 @@ const FEWER_ALONE: u64 = 40;
 pub(super) async fn measure(scratch: &Scratch, scale: Scale, report: &mut Report) -> Result<(), Exit> {
     for (bytes, fewer) in [(SMALL, 1), (LARGE, FEWER_LARGE)] {
         let jobs = scale.jobs / fewer;
-        let floor = timed(scratch, jobs, async |queue| fill_floor(scratch, queue, jobs, bytes).await).await?;
-        let bulk = timed(scratch, jobs, async |queue| fill(scratch, queue, jobs, bytes).await).await?;
+        let (mut floors, mut bulks) = (Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            floors.push(timed(scratch, jobs, async |queue| fill_floor(scratch, queue, jobs, bytes).await).await?);
+            bulks.push(timed(scratch, jobs, async |queue| fill(scratch, queue, jobs, bytes).await).await?);
+        }
+        let (floor, bulk) = (Cost::median(&floors), Cost::median(&bulks));
         let what = format!("enqueue in bulk, {bytes} B");
         let row = Row::new(what, bulk.per_second, "jobs/s").beside("floor", floor.per_second);
         report.add(if bytes == SMALL { row.target(Target::AtLeast(0.6)) } else { row });
@@ -36,10 +41,14 @@ pub(super) async fn measure(scratch: &Scratch, scale: Scale, report: &mut Report
         report.add(Row::new("  bytes on the wire", bulk.wire_bytes, "per job").beside("floor", floor.wire_bytes));
     }
     let alone = scale.jobs / FEWER_ALONE;
-    let one = timed(scratch, alone, async |queue| callers(scratch, queue, 1, alone).await).await?;
+    let jobs = scale.jobs / 4;
+    let (mut ones, mut manies) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        ones.push(timed(scratch, alone, async |queue| callers(scratch, queue, 1, alone).await).await?);
+        manies.push(timed(scratch, jobs, async |queue| callers(scratch, queue, CALLERS, jobs).await).await?);
+    }
+    let (one, many) = (Cost::median(&ones), Cost::median(&manies));
     report.add(Row::new("enqueue, one caller", one.per_second, "jobs/s"));
-    let jobs = scale.jobs / 2;
-    let many = timed(scratch, jobs, async |queue| callers(scratch, queue, CALLERS, jobs).await).await?;
     let row = Row::new(format!("enqueue, {CALLERS} callers"), many.per_second, "jobs/s");
     report.add(row.beside("one caller", one.per_second).target(Target::AtLeast(8.0)));
     report.add(Row::new("  server CPU", many.server_us, "µs/job").beside("one caller", one.server_us));
@@ -62,10 +71,11 @@ async fn timed(
 
 /// Enqueues jobs in bulk.
 pub(super) async fn fill(scratch: &Scratch, queue: &QueueName, jobs: u64, bytes: usize) -> Result<(), Exit> {
-    for first in (0..jobs).step_by(BULK as usize) {
+    let calls = (0..jobs).step_by(BULK as usize).map(|first| async move {
         let some = first..jobs.min(first + BULK);
-        scratch.client().enqueue_all(some.map(|_| Enqueue::new(Noop::of(bytes)).queue(queue.as_str()))).await?;
-    }
+        scratch.client().enqueue_all(some.map(|_| Enqueue::new(Noop::of(bytes)).queue(queue.as_str()))).await.map(drop)
+    });
+    stream::iter(calls).buffer_unordered(BULK_DEPTH).try_collect::<()>().await?;
     Ok(())
 }
 

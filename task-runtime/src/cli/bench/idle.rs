@@ -29,15 +29,12 @@ pub(super) async fn measure(scratch: &Scratch, scale: Scale, report: &mut Report
         scratch.erase().await?;
     }
     let queue = scratch.queue();
-    let worker = scratch.worker(&queue).build()?;
-    let handle = worker.handle();
-    let running = tokio::spawn(worker.run_until(std::future::pending()));
+    let running = scratch.start(scratch.worker(&queue).build()?);
     sleep(SETTLING).await;
     let before = scratch.broker().usage(&queue).await?.calls;
     sleep(scale.watch).await;
     let calls = scratch.broker().usage(&queue).await?.calls - before;
-    handle.stop();
-    running.await.map_err(|error| Exit::new(Exit::FAILURE, error.to_string()))??;
+    running.stop().await?;
     let a_second = calls as f64 / scale.watch.as_secs_f64();
     report.add(Row::new("calls of an idle worker", a_second, "per s").target(Target::Under(1.0)));
     scratch.erase().await

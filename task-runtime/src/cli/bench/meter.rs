@@ -52,6 +52,24 @@ impl<'a> Meter<'a> {
     }
 }
 
+impl Cost {
+    /// Of each figure the middle one: a machine that does something else for a moment spoils a round.
+    pub(super) fn median(rounds: &[Self]) -> Self {
+        let middle = |figure: fn(&Self) -> f64| {
+            let mut all: Vec<f64> = rounds.iter().map(figure).collect();
+            all.sort_by(f64::total_cmp);
+            all.get(all.len() / 2).copied().unwrap_or(f64::NAN)
+        };
+        Self {
+            per_second: middle(|cost| cost.per_second),
+            server_us: middle(|cost| cost.server_us),
+            own_us: middle(|cost| cost.own_us),
+            commands: middle(|cost| cost.commands),
+            wire_bytes: middle(|cost| cost.wire_bytes),
+        }
+    }
+}
+
 /// Processor time of this process, of all its threads; zero where the system does not say.
 fn own_cpu() -> Duration {
     #[cfg(unix)]

@@ -11,6 +11,7 @@ mod pick_up;
 mod report;
 mod scratch;
 
+use std::num::NonZero;
 use std::time::Duration;
 
 use super::Exit;
@@ -27,6 +28,9 @@ const SMALL: usize = 100;
 const LARGE: usize = 10 * 1024;
 /// A measurement with large payloads takes so many times fewer jobs.
 const FEWER_LARGE: u64 = 20;
+
+/// How often what there are targets for is measured, in turn with what it is compared with.
+const ROUNDS: usize = 3;
 
 /// How much is measured.
 #[derive(Clone, Copy)]
@@ -51,7 +55,20 @@ impl Scale {
     }
 }
 
+/// Runs on threads of its own: that the caller's runtime has as many as there are cores would take
+/// time from a server on the same machine.
 pub(super) async fn run(target: TargetOptions, options: BenchOptions) -> Result<(), Exit> {
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let threads = options.threads.map_or(cores - 1, usize::from).max(1);
+    let failed = |error: &dyn std::fmt::Display| Exit::new(Exit::FAILURE, error.to_string());
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
+    let runtime = runtime.map_err(|error| failed(&error))?;
+    let ended = runtime.spawn(bench(target, options, threads)).await;
+    runtime.shutdown_background();
+    ended.map_err(|error| failed(&error))?
+}
+
+async fn bench(target: TargetOptions, options: BenchOptions, threads: usize) -> Result<(), Exit> {
     let url = target.url("`bench`")?;
     let distance = match options.round_trip {
         Some(round_trip) => Some(Distance::open(&url, round_trip).await?),
@@ -59,7 +76,7 @@ pub(super) async fn run(target: TargetOptions, options: BenchOptions) -> Result<
     };
     let scratch = Scratch::open(distance.as_ref().map_or(&*url, Distance::url)).await?;
     eprintln!("{} · scratch namespace {}", shown(&without_password(&url)), scratch.namespace());
-    let mut report = Report::new(scratch.server().await?, options.round_trip);
+    let mut report = Report::new(scratch.server().await?, threads, options.round_trip);
     let measured = tokio::select! {
         measured = measure(&scratch, &options, &mut report) => measured,
         _ = tokio::signal::ctrl_c() => Err(Exit::new(Exit::FAILURE, "stopped")),

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use crate::cli::Exit;
@@ -55,10 +56,9 @@ impl Times {
 /// Times of `samples` jobs, beside `load` other jobs in a second.
 async fn picked_up(scratch: &Scratch, samples: usize, load: u64) -> Result<Times, Exit> {
     let (queue, starts) = (scratch.queue(), Starts::default());
-    let worker = scratch.worker(&queue).data(starts.clone()).build()?;
-    let handle = worker.handle();
-    let running = tokio::spawn(worker.run_until(std::future::pending()));
-    let loading = tokio::spawn(keep_busy(scratch.client().clone(), queue.clone(), load));
+    let running = scratch.start(scratch.worker(&queue).data(starts.clone()).build()?);
+    let mut loading = JoinSet::new();
+    loading.spawn(keep_busy(scratch.client().clone(), queue.clone(), load));
     let mut times = Vec::with_capacity(samples);
     let mut failure = None;
     // The first ones open connections and load scripts.
@@ -73,9 +73,8 @@ async fn picked_up(scratch: &Scratch, samples: usize, load: u64) -> Result<Times
             }
         }
     }
-    loading.abort();
-    handle.stop();
-    running.await.map_err(|error| Exit::new(Exit::FAILURE, error.to_string()))??;
+    loading.shutdown().await;
+    running.stop().await?;
     scratch.erase().await?;
     failure.map_or(Ok(Times::new(times)), Err)
 }

@@ -74,13 +74,14 @@ impl Row {
 /// All figures of one run.
 pub(super) struct Report {
     server: ServerKind,
+    threads: usize,
     round_trip: Option<Duration>,
     rows: Vec<Row>,
 }
 
 impl Report {
-    pub(super) fn new(server: ServerKind, round_trip: Option<Duration>) -> Self {
-        Self { server, round_trip, rows: Vec::new() }
+    pub(super) fn new(server: ServerKind, threads: usize, round_trip: Option<Duration>) -> Self {
+        Self { server, threads, round_trip, rows: Vec::new() }
     }
 
     /// Adds a figure, and shows on stderr that it is there: a whole run takes minutes.
@@ -95,7 +96,8 @@ impl Report {
         let append_only = if self.server.append_only { "on" } else { "off" };
         let far = self.round_trip.map_or(String::new(), |time| format!(", a round trip of {time:?} more"));
         let build = if cfg!(debug_assertions) { ", DEBUG BUILD" } else { "" };
-        format!("{}, append-only file {append_only}, {cores} cores here{far}{build}", self.server.name)
+        let threads = if self.threads == 1 { "1 thread".to_owned() } else { format!("{} threads", self.threads) };
+        format!("{}, append-only file {append_only}; {threads} on {cores} cores here{far}{build}", self.server.name)
     }
 
     pub(super) fn text(&self) -> String {

@@ -5,17 +5,37 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use tokio::task::JoinSet;
+
 use crate::broker::redis::{RedisBroker, ServerKind};
 use crate::broker::{Clock, Inspect as _};
 use crate::cli::Exit;
 use crate::client::Client;
+use crate::error::Error;
 use crate::job::{JobId, Namespace, QueueName};
-use crate::worker::{Worker, WorkerBuilder};
+use crate::worker::{Worker, WorkerBuilder, WorkerHandle};
 
 use super::noop;
 
 /// About what a waiting job takes of the server's memory, with its arguments, in bytes.
 const BYTES_A_JOB: u64 = 400;
+
+/// A worker that runs until it is stopped or dropped.
+pub(super) struct Running {
+    handle: WorkerHandle,
+    task: JoinSet<Result<(), Error>>,
+}
+
+impl Running {
+    /// Has it end in good order.
+    pub(super) async fn stop(mut self) -> Result<(), Exit> {
+        self.handle.stop();
+        while let Some(ended) = self.task.join_next().await {
+            ended.map_err(|error| Exit::new(Exit::FAILURE, error.to_string()))??;
+        }
+        Ok(())
+    }
+}
 
 /// A namespace with nothing in it, and the ways to it.
 pub(super) struct Scratch {
@@ -59,6 +79,14 @@ impl Scratch {
     /// A worker of `queue` that knows the tasks of the bench and no other.
     pub(super) fn worker(&self, queue: &QueueName) -> WorkerBuilder {
         Worker::builder(self.client.clone()).registry(noop::registry()).queue(queue.as_str())
+    }
+
+    /// Starts a worker, which ends with what is returned.
+    pub(super) fn start(&self, worker: Worker) -> Running {
+        let handle = worker.handle();
+        let mut task = JoinSet::new();
+        task.spawn(worker.run_until(std::future::pending()));
+        Running { handle, task }
     }
 
     /// What kind of a server it is.

@@ -1,8 +1,8 @@
 -- counts: how many jobs of a queue are where. What runs is counted by the caller.
--- KEYS: jobs scheduled parked dead done steps meta
+-- KEYS: jobs scheduled parked dead steps meta
 -- ARGV: now or ''
 -- Returns {jobs, scheduled, parked, dead, finished, workers, paused}.
-local finished = done_count(done_entry(0), done_entry(-1)) + (redis.call('HGET', meta, 'kept') or 0)
+local finished = done_facts() + (redis.call('HGET', meta, 'kept') or 0)
 return {
   redis.call('HLEN', jobs), redis.call('ZCARD', scheduled), redis.call('ZCARD', parked),
   redis.call('ZCARD', dead), finished, redis.call('HLEN', steps),

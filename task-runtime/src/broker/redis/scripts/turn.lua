@@ -37,27 +37,29 @@ local ids, envelopes, bytes, looked, took_alone = {}, {}, 0, 0, false
 -- that is too long to run is lent with ''.
 local function lend(entries)
   local found, lent, dropped = redis.call('HMGET', jobs, unpack(entries)), {}, {}
-  local taken = 0
-  for i, id in ipairs(entries) do
+  -- This runs once for each claim, so it counts by itself.
+  local n, held, size, taken = 0, #ids, bytes, 0
+  for i = 1, #entries do
     local envelope = found[i]
-    if envelope and #envelope > MAX_ENVELOPE then
-      envelope = ''
-    end
     if not envelope or is_record(envelope) then
-      dropped[#dropped + 1] = id
-    elseif #ids == 0 or bytes + #envelope <= MAX_BYTES then
-      lent[#lent + 1] = id
-      ids[#ids + 1] = id
-      envelopes[#envelopes + 1] = envelope
-      bytes = bytes + #envelope
+      dropped[#dropped + 1] = entries[i]
     else
-      bytes = MAX_BYTES
-      break
+      local length = #envelope
+      if length > MAX_ENVELOPE then
+        envelope, length = '', 0
+      end
+      if held > 0 and size + length > MAX_BYTES then
+        size = MAX_BYTES
+        break
+      end
+      n, held, size = n + 1, held + 1, size + length
+      lent[n] = entries[i]
+      ids[held], envelopes[held] = entries[i], envelope
     end
     taken = i
   end
-  looked = looked + taken
-  if #lent > 0 then
+  bytes, looked = size, looked + taken
+  if n > 0 then
     redis.call('SADD', running, unpack(lent))
   end
   if #dropped > 0 then

@@ -1,6 +1,6 @@
--- record(groups, retention): each group is {ids = …, pairs = {id, record, …}, keep = ms or ''}; the
--- records take the place of the envelopes, to stay by number and age or until their time. Answers
--- all ids, and those of which nothing stays.
+-- record(groups, retention): each group is {ids = …, keep = ms or '', pairs = id, record, … from
+-- number `from` to number `to`}; the records take the place of the envelopes, to stay by number and
+-- age or until their time. Answers all ids, and those of which nothing stays.
 -- finish(ids, gone, retention), afterwards: everything else of the jobs goes, and who watches is told.
 -- Retention is {finished, age ms, dead, dead age ms}; without it everything is kept and nothing
 -- trimmed, for only workers know what is to be kept.
@@ -12,9 +12,17 @@
 local channel = ARGV[2]
 local FLOOR_MS, MAX_KEPT = 60000, 100000
 
-local function write_entry(ms, first, ids, from)
-  local numbers = int(ms) .. '\0' .. int(first) .. '\0' .. int(first + #ids - from) .. '\0'
-  return numbers .. table.concat(ids, '\0', from)
+local function write_entry(ms, ids, from)
+  return int(ms) .. '\0' .. #ids - from + 1 .. '\0' .. table.concat(ids, '\0', from)
+end
+
+local function read_entry(entry)
+  local ms, count, names = string.match(entry, '^(%d+)%z(%d+)%z(.*)$')
+  return tonumber(ms), tonumber(count), names
+end
+
+local function write_done_facts(total, ms)
+  redis.call('HSET', meta, 'done', int(total) .. ' ' .. int(ms))
 end
 
 local function ids_in(names)
@@ -41,35 +49,40 @@ local function forget(ids, most)
   end
 end
 
--- Forgets the oldest of `done`, at most limit records: those beyond most, but none younger than the
--- floor unless the hard cap forces it, which is written down; and those that are older than aged.
+-- Forgets the oldest of `done`, about limit records, whole entries where that is possible: those
+-- beyond most, but none younger than the floor unless the hard cap forces it, which is written down;
+-- and those that are older than aged.
 local function trim_done(most, aged, limit)
-  local oldest = done_entry(0)
-  local total = done_count(oldest, oldest and done_entry(-1))
-  while oldest and limit > 0 do
-    local there, capped = oldest.last - oldest.first + 1, total > MAX_KEPT
-    local drop = 0
-    if oldest.ms <= aged then
-      drop = there
-    elseif capped or oldest.ms <= now - FLOOR_MS then
-      drop = math.min(there, total - most)
+  local total, oldest = done_facts()
+  local function is_due()
+    return total > 0 and (oldest <= aged or total > most and (oldest <= now - FLOOR_MS or total > MAX_KEPT))
+  end
+  if not is_due() then
+    return
+  end
+  while is_due() and limit > 0 do
+    local entry = redis.call('LINDEX', done, 0)
+    if not entry then
+      -- Someone took the list away.
+      total = 0
+      break
     end
-    drop = math.min(drop, limit)
-    if drop <= 0 then
-      return
-    end
-    if capped then
+    local ms, there, names = read_entry(entry)
+    local drop = oldest <= aged and there or math.min(there, total - most)
+    if total > MAX_KEPT then
       redis.call('HSET', meta, 'forgotten', int(now))
     end
-    local ids = ids_in(oldest.names)
+    local ids = ids_in(names)
     forget(ids, drop)
+    total, limit = total - drop, limit - drop
     if drop < there then
-      redis.call('LSET', done, 0, write_entry(oldest.ms, oldest.first + drop, ids, drop + 1))
-      return
+      redis.call('LSET', done, 0, write_entry(ms, ids, drop + 1))
+      break
     end
     redis.call('LPOP', done)
-    oldest, total, limit = done_entry(0), total - drop, limit - drop
+    oldest = tonumber(string.match(redis.call('LINDEX', done, 0) or '0', '^%d+'))
   end
+  write_done_facts(total, oldest)
 end
 
 -- Forgets those of `kept` whose time has come, and the next ones while there are too many: about
@@ -132,28 +145,36 @@ local function tell(ids)
   end
 end
 
+-- Both lists as one. Mostly the first is empty.
+local function joined(first, second)
+  if #first == 0 then
+    return second
+  end
+  local both = {unpack(first)}
+  for _, id in ipairs(second) do
+    both[#both + 1] = id
+  end
+  return both
+end
+
 local function record(groups, retention)
-  local all, gone, n = {}, {}, 0
+  local all, gone = {}, {}
   for _, group in ipairs(groups) do
     local ids, ttl = group.ids, tonumber(group.keep)
-    for i, id in ipairs(ids) do
-      all[n + i] = id
-    end
-    n = n + #ids
     if ttl then
-      redis.call('HSET', jobs, unpack(group.pairs))
+      redis.call('HSET', jobs, unpack(group.pairs, group.from, group.to))
       redis.call('ZADD', kept, int(now + math.max(ttl, FLOOR_MS)), table.concat(ids, '\0'))
       redis.call('HINCRBY', meta, 'kept', #ids)
     elseif not retention or retention[1] > 0 then
-      local newest = done_entry(-1)
-      redis.call('HSET', jobs, unpack(group.pairs))
-      redis.call('RPUSH', done, write_entry(now, newest and newest.last + 1 or 1, ids, 1))
+      local total, oldest = done_facts()
+      redis.call('HSET', jobs, unpack(group.pairs, group.from, group.to))
+      redis.call('RPUSH', done, write_entry(now, ids, 1))
+      write_done_facts(total + #ids, total > 0 and oldest or now)
     else
       redis.call('HSET', meta, 'forgotten', int(now))
-      for _, id in ipairs(ids) do
-        gone[#gone + 1] = id
-      end
+      gone = joined(gone, ids)
     end
+    all = joined(all, ids)
   end
   return all, gone
 end
@@ -173,7 +194,8 @@ local function finish(ids, gone, retention)
   end
   tell(ids)
   if retention then
-    trim(retention, 2 * #ids + 16)
+    -- A little more than has come, so that the number comes down.
+    trim(retention, #ids + 16)
   end
 end
 
@@ -183,5 +205,5 @@ local function cancelled_group(ids)
   for i, id in ipairs(ids) do
     pairs_of[2 * i - 1], pairs_of[2 * i] = id, CANCELLED
   end
-  return {ids = ids, pairs = pairs_of, keep = ''}
+  return {ids = ids, pairs = pairs_of, from = 1, to = 2 * #ids, keep = ''}
 end

@@ -108,24 +108,28 @@ local function ends_on_loan(first)
   local groups, at = {}, first
   local count = tonumber(ARGV[at])
   while count > 0 do
-    local from, to = at + 2, at + 1 + 2 * count
-    local ids, n = {}, 0
-    for i = from, to, 2 do
-      n = n + 1
-      ids[n] = ARGV[i]
+    local ids = {}
+    for i = 1, count do
+      ids[i] = ARGV[at + 2 * i]
     end
-    local group, hits = {ids = {}, pairs = {}, keep = ARGV[at + 1]}, 0
-    for i, hit in ipairs(redis.call('SMISMEMBER', running, unpack(ids))) do
-      if hit == 1 then
-        hits = hits + 1
-        group.ids[hits] = ids[i]
-        group.pairs[2 * hits - 1], group.pairs[2 * hits] = ids[i], ARGV[from + 2 * i - 1]
+    local hits, missing = redis.call('SMISMEMBER', running, unpack(ids)), 0
+    for i = 1, count do
+      missing = missing + 1 - hits[i]
+    end
+    if missing == 0 then
+      groups[#groups + 1] = {ids = ids, pairs = ARGV, from = at + 2, to = at + 1 + 2 * count, keep = ARGV[at + 1]}
+    elseif missing < count then
+      local group = {ids = {}, pairs = {}, from = 1, to = 2 * (count - missing), keep = ARGV[at + 1]}
+      for i, hit in ipairs(hits) do
+        if hit == 1 then
+          group.ids[#group.ids + 1] = ids[i]
+          group.pairs[#group.pairs + 1] = ids[i]
+          group.pairs[#group.pairs + 1] = ARGV[at + 1 + 2 * i]
+        end
       end
-    end
-    if hits > 0 then
       groups[#groups + 1] = group
     end
-    at = to + 1
+    at = at + 2 + 2 * count
     count = tonumber(ARGV[at])
   end
   return groups, at + 1
