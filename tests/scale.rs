@@ -48,7 +48,7 @@ fn queue() -> QueueName {
 /// A server that writes down what takes long.
 fn server() -> Server {
     let limit = SLOW.as_micros();
-    Server::redis().config(&format!("slowlog-log-slower-than {limit}")).config("slowlog-max-len 1000").start()
+    Server::redis().config(format!("slowlog-log-slower-than {limit}")).config("slowlog-max-len 1000").start()
 }
 
 /// That no script was slow, or one in so many.
