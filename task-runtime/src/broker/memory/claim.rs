@@ -76,11 +76,10 @@ impl Queue {
     pub(super) fn lend(&mut self, ids: Vec<JobId>, now: i64) -> Vec<Claim> {
         let count = ids.len() as u64;
         let micros = u64::try_from(now).unwrap_or(0).saturating_mul(1_000);
-        let last = (self.token + count).max(micros);
+        let first = (self.token + 1).max(micros);
         if count > 0 {
-            self.token = last;
+            self.token = first + count - 1;
         }
-        let first = last - count + 1;
         let claims = (first..).zip(ids).map(|(token, id)| Claim {
             // What is too long to run is lent without.
             envelope: self.jobs.get(&id).filter(|job| job.len() <= MAX_ENVELOPE_BYTES).cloned().unwrap_or_default(),

@@ -218,7 +218,7 @@ impl Broker for MemoryBroker {
     }
 
     fn sweep<'a>(&'a self, queue: &'a QueueName, retention: &'a Retention, unknown_grace: Duration) -> Answer<'a, ()> {
-        self.with(queue, |queue, now| queue.sweep(*retention, unknown_grace, now));
+        self.with(queue, |queue, now| queue.sweep(retention, unknown_grace, now));
         now(Ok(()))
     }
 }

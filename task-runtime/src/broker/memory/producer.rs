@@ -84,7 +84,7 @@ impl Queue {
             // Taking it out of its list would be a walk along the list; it is dropped when popped.
             self.marks.insert(id.clone(), Mark::Cancelled);
         }
-        self.finish(id, EndRecord::CANCELLED.to_vec(), None, now);
+        self.finish(id, EndRecord::CANCELLED.to_vec(), None, None, now);
         Cancelled::Cancelled
     }
 

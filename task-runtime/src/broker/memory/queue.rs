@@ -61,8 +61,8 @@ pub(super) struct Queue {
     pub(super) parked_tasks: BTreeMap<String, i64>,
     /// End records; each is in `done` or in `kept`.
     pub(super) finished: HashMap<JobId, Vec<u8>>,
-    /// When jobs without a result ended.
-    pub(super) done: Scores,
+    /// When jobs without a result ended, in the order of their ends.
+    pub(super) done: VecDeque<(i64, JobId)>,
     /// When the records of jobs with a result are forgotten.
     pub(super) kept: Scores,
     /// When jobs died.
@@ -76,8 +76,6 @@ pub(super) struct Queue {
     pub(super) timer: Option<(i64, Incarnation)>,
     /// The last fencing token.
     pub(super) token: u64,
-    /// What the last turn or sweep said; verbs that bring no retention of their own go by it.
-    pub(super) retention: Retention,
     /// Whether a job or a worker ever came.
     pub(super) used: bool,
     wake: usize,
@@ -156,9 +154,9 @@ impl Queue {
 
     /// Sends a job on its way again, unless a cancel was asked: that beats every way back. Answers
     /// whether it can be claimed at once.
-    pub(super) fn requeue(&mut self, id: &JobId, again: Again, now: i64) -> bool {
+    pub(super) fn requeue(&mut self, id: &JobId, again: Again, retention: Option<&Retention>, now: i64) -> bool {
         if self.asked.contains(id) {
-            self.finish(id, EndRecord::CANCELLED.to_vec(), None, now);
+            self.finish(id, EndRecord::CANCELLED.to_vec(), None, retention, now);
             return false;
         }
         let id = id.clone();
@@ -199,20 +197,26 @@ impl Queue {
         all.take(limit).map(|(.., id)| id.clone()).collect()
     }
 
-    /// Ends a job: the record takes the place of the envelope.
-    pub(super) fn finish(&mut self, id: &JobId, record: Vec<u8>, keep: Option<Duration>, now: i64) {
-        self.keep(id, record, keep, now);
+    /// Ends a job: the record takes the place of the envelope. Without retention it is kept, for only
+    /// workers know what is to be kept.
+    pub(super) fn finish(
+        &mut self,
+        id: &JobId,
+        record: Vec<u8>,
+        keep: Option<Duration>,
+        retention: Option<&Retention>,
+        now: i64,
+    ) {
+        self.keep(id, record, keep, retention, now);
         self.jobs.remove(id);
         self.states.remove(id);
         self.tell(id);
-        self.trim(1, now);
     }
 
     /// Buries a job: envelope and state stay.
     pub(super) fn bury(&mut self, id: &JobId, now: i64) {
         self.dead.insert(id.clone(), now);
         self.tell(id);
-        self.trim(1, now);
     }
 
     fn tell(&mut self, id: &JobId) {
@@ -234,16 +238,15 @@ impl Queue {
         self.push_tokens(MAX_WAKE);
     }
 
-    fn waiting(&self) -> usize {
-        self.ready_len() + self.few.len() + self.alone.len()
-    }
-
     /// How many jobs are where.
     pub(super) fn counts(&self) -> Counts {
+        let running = self.running.values().map(BTreeSet::len).sum();
+        let elsewhere = self.scheduled.len() + self.parked.len() + self.dead.len() + running;
         Counts {
             scheduled: self.scheduled.len(),
-            ready: self.waiting(),
-            running: self.running.values().map(BTreeSet::len).sum(),
+            // The lists also hold entries of cancelled jobs until they are popped.
+            ready: self.jobs.len().saturating_sub(elsewhere),
+            running,
             parked: self.parked.len(),
             dead: self.dead.len(),
             finished: self.finished.len(),

@@ -75,8 +75,8 @@ impl Queue {
             }
             self.states.insert(id.clone(), state.clone());
             tokens += match job {
-                Recovered::Few { .. } => usize::from(self.requeue(id, Again::Few, now)),
-                Recovered::Alone { .. } => usize::from(self.requeue(id, Again::Alone, now)),
+                Recovered::Few { .. } => usize::from(self.requeue(id, Again::Few, None, now)),
+                Recovered::Alone { .. } => usize::from(self.requeue(id, Again::Alone, None, now)),
                 Recovered::Dead { .. } => {
                     self.bury(id, now);
                     0

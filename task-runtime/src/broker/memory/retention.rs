@@ -9,79 +9,81 @@ use crate::job::JobId;
 
 impl Queue {
     /// Keeps the end record of a job, unless records without a result are not kept at all.
-    pub(super) fn keep(&mut self, id: &JobId, record: Vec<u8>, keep: Option<Duration>, now: i64) {
+    pub(super) fn keep(
+        &mut self,
+        id: &JobId,
+        record: Vec<u8>,
+        keep: Option<Duration>,
+        retention: Option<&Retention>,
+        now: i64,
+    ) {
         match keep {
             Some(keep) => self.kept.insert(id.clone(), now.saturating_add(ms(keep.max(FLOOR)))),
-            None if self.retention.finished == 0 => {
+            None if retention.is_some_and(|retention| retention.finished == 0) => {
                 self.forgotten = Some(now);
                 return;
             }
-            None => self.done.insert(id.clone(), now),
+            None => self.done.push_back((now, id.clone())),
         }
         self.finished.insert(id.clone(), record);
     }
 
-    /// Forgets a bounded part of what need not be kept, in proportion to what `ended` adds.
-    pub(super) fn trim(&mut self, ended: usize, now: i64) {
-        for _ in 0..2 * ended + 16 {
-            if !self.forget_one(now) {
-                return;
+    /// Forgets at most `limit` records of each kind: those beyond their number, but none younger than
+    /// the floor unless the hard cap forces it, and those whose time has passed.
+    pub(super) fn trim(&mut self, retention: &Retention, limit: usize, now: i64) {
+        let most = retention.finished.min(MAX_KEPT);
+        let aged = now - ms(retention.age.max(FLOOR));
+        for _ in 0..limit {
+            let total = self.done.len();
+            let Some((ended, id)) = self.done.front() else { break };
+            if !may_go(*ended, total, most, aged, now) {
+                break;
             }
+            self.finished.remove(id);
+            self.done.pop_front();
+            self.note_cap(total, now);
+        }
+        for _ in 0..limit {
+            let total = self.kept.len();
+            let Some((until, id)) = self.kept.first() else { break };
+            if until > now && total <= MAX_KEPT {
+                break;
+            }
+            let id = id.clone();
+            self.note_cap(total, now);
+            self.kept.remove(&id);
+            self.finished.remove(&id);
         }
     }
 
-    fn forget_one(&mut self, now: i64) -> bool {
-        let floor = now - ms(FLOOR);
-        let limits = self.retention;
-        let surplus = self.done.len() > limits.finished;
-        if let Some(id) = old(self.done.first(), floor, surplus, now - ms(limits.age)) {
-            self.done.remove(&id);
-            self.finished.remove(&id);
-            return true;
-        }
-        if let Some(id) = self.kept.first().filter(|(until, _)| *until <= now).map(|(_, id)| id) {
+    /// Forgets at most `limit` dead jobs, by the same rule.
+    pub(super) fn trim_dead(&mut self, retention: &Retention, limit: usize, now: i64) {
+        let aged = now - ms(retention.dead_age.max(FLOOR));
+        for _ in 0..limit {
+            let total = self.dead.len();
+            let Some((died, id)) = self.dead.first() else { break };
+            if !may_go(died, total, retention.dead, aged, now) {
+                break;
+            }
             let id = id.clone();
-            self.kept.remove(&id);
-            self.finished.remove(&id);
-            return true;
+            self.note_cap(total, now);
+            self.dead.remove(&id);
+            self.jobs.remove(&id);
+            self.states.remove(&id);
         }
-        let surplus = self.dead.len() > limits.dead;
-        if let Some(id) = old(self.dead.first(), floor, surplus, now - ms(limits.dead_age)) {
-            self.forget_dead(&id);
-            return true;
-        }
-        self.forget_over_cap(now)
     }
 
     /// Beyond the hard cap even young ends are forgotten, and that is written down: a repeated
     /// enqueue can then no longer be told from a new one.
-    fn forget_over_cap(&mut self, now: i64) -> bool {
-        if self.finished.len() > MAX_KEPT {
-            let oldest = self.done.first().or_else(|| self.kept.first()).map(|(_, id)| id.clone());
-            if let Some(id) = oldest {
-                self.done.remove(&id);
-                self.kept.remove(&id);
-                self.finished.remove(&id);
-            }
-        } else if self.dead.len() > MAX_KEPT {
-            if let Some(id) = self.dead.first().map(|(_, id)| id.clone()) {
-                self.forget_dead(&id);
-            }
-        } else {
-            return false;
+    fn note_cap(&mut self, total: usize, now: i64) {
+        if total > MAX_KEPT {
+            self.forgotten = Some(now);
         }
-        self.forgotten = Some(now);
-        true
     }
 
-    fn forget_dead(&mut self, id: &JobId) {
-        self.dead.remove(id);
-        self.jobs.remove(id);
-        self.states.remove(id);
-    }
-
-    pub(super) fn sweep(&mut self, retention: Retention, unknown_grace: Duration, now: i64) {
-        self.retention = retention;
+    pub(super) fn sweep(&mut self, retention: &Retention, unknown_grace: Duration, now: i64) {
+        self.trim(retention, MAX_RECOVER, now);
+        self.trim_dead(retention, MAX_RECOVER, now);
         let seen_before = now - ms(unknown_grace);
         let lost = self.parked_tasks.iter().filter(|(_, seen)| **seen <= seen_before);
         let lost: Vec<String> = lost.map(|(task, _)| task.clone()).collect();
@@ -94,13 +96,13 @@ impl Queue {
                 self.bury(&id, now);
             }
         }
-        self.trim(MAX_RECOVER, now);
     }
 }
 
-/// The oldest id when it is past `floor`, and one too many or past `age`.
-fn old(oldest: Option<(i64, &JobId)>, floor: i64, surplus: bool, age: i64) -> Option<JobId> {
-    oldest.filter(|(at, _)| *at <= floor && (surplus || *at <= age)).map(|(_, id)| id.clone())
+/// Whether the oldest of `total` ends is to be forgotten: it ended at `aged` or before, or there are
+/// more than `most` and it is past the floor or beyond the hard cap.
+fn may_go(ended: i64, total: usize, most: usize, aged: i64, now: i64) -> bool {
+    ended <= aged || (total > most && (total > MAX_KEPT || ended <= now - ms(FLOOR)))
 }
 
 #[cfg(test)]
@@ -111,11 +113,12 @@ mod tests {
     #[test]
     fn the_hard_cap_forgets_young_ends_and_says_so() {
         let mut queue = Queue::default();
-        queue.retention.finished = MAX_KEPT * 2;
+        let retention = Retention { finished: MAX_KEPT * 2, ..Retention::default() };
         let id = |n: usize| JobId::new(format!("{n}")).unwrap();
         for n in 0..=MAX_KEPT {
-            queue.finish(&id(n), Vec::new(), None, 100_000);
+            queue.finish(&id(n), Vec::new(), None, Some(&retention), 100_000);
         }
+        queue.trim(&retention, MAX_RECOVER, 100_000);
         assert_eq!(queue.finished.len(), MAX_KEPT);
         let job = NewJob { id: id(0), priority: 5, due: Due::Now, envelope: Vec::new() };
         let again = queue.enqueue(&[job], Some(Duration::from_secs(1)), 100_000).unwrap();

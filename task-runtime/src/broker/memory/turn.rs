@@ -6,7 +6,9 @@ use std::time::Duration;
 use super::producer::ms;
 use super::queue::{Again, Queue};
 use crate::broker::bounds::{check_turn, too_many_workers};
-use crate::broker::{Claim, Heartbeat, Incarnation, MAX_PROMOTE, MAX_RECOVER, MAX_WORKERS, Turn, TurnAnswer, TurnDone};
+use crate::broker::{
+    Claim, Heartbeat, Incarnation, MAX_PROMOTE, MAX_RECOVER, MAX_WORKERS, Retention, Turn, TurnAnswer, TurnDone,
+};
 use crate::error::Error;
 use crate::job::{JobId, Settlement};
 
@@ -42,7 +44,6 @@ impl Queue {
         // 3: only now is it certain that this turn is carried out.
         self.steps.insert(me.clone(), turn.step);
         self.workers.insert(me.clone(), now.saturating_add(ms(turn.lease)));
-        self.retention = turn.retention;
         // 4: before the claim, or an outcome of an earlier claim would settle the new one.
         let running = self.running.get(me);
         let held = |id: &JobId| running.is_some_and(|running| running.contains(id));
@@ -50,9 +51,20 @@ impl Queue {
         // 5 to 7.
         let promoted = self.promote(MAX_PROMOTE.min(2 * turn.want + 16), now);
         let claimed = self.claim(turn, now);
+        let keep = Some(&turn.retention);
         let mut requeued = 0;
+        let (mut ended, mut buried) = (0, 0);
         for ((id, settlement), _) in turn.settlements.iter().zip(mask).filter(|(_, held)| *held) {
-            requeued += usize::from(self.settle(me, id, settlement, now));
+            requeued += usize::from(self.settle(me, id, settlement, keep, now));
+            ended += usize::from(!self.jobs.contains_key(id));
+            buried += usize::from(matches!(settlement, Settlement::Dead { .. }));
+        }
+        // In proportion to what is added, and by the turns that add something.
+        if ended > 0 {
+            self.trim(&turn.retention, 2 * ended + 16, now);
+        }
+        if buried > 0 {
+            self.trim_dead(&turn.retention, 2 * buried + 16, now);
         }
         // 8.
         let left = !self.paused && self.has_ready();
@@ -76,13 +88,20 @@ impl Queue {
     }
 
     /// Ends one claim as its worker says; answers whether the job can be claimed again.
-    fn settle(&mut self, me: &Incarnation, id: &JobId, settlement: &Settlement, now: i64) -> bool {
+    fn settle(
+        &mut self,
+        me: &Incarnation,
+        id: &JobId,
+        settlement: &Settlement,
+        retention: Option<&Retention>,
+        now: i64,
+    ) -> bool {
         if !self.running.get_mut(me).is_some_and(|running| running.remove(id)) {
             return false;
         }
         match settlement {
             Settlement::Finish { record, keep } => {
-                self.finish(id, record.clone(), *keep, now);
+                self.finish(id, record.clone(), *keep, retention, now);
                 false
             }
             Settlement::Dead { state } => {
@@ -96,12 +115,12 @@ impl Queue {
                     0 => Again::Back(*priority),
                     delay => Again::Scheduled(now.saturating_add(delay), *priority),
                 };
-                self.requeue(id, again, now)
+                self.requeue(id, again, retention, now)
             }
-            Settlement::Release { priority } => self.requeue(id, Again::Front(*priority), now),
+            Settlement::Release { priority } => self.requeue(id, Again::Front(*priority), retention, now),
             Settlement::Park { task, priority, state } => {
                 self.states.insert(id.clone(), state.clone());
-                self.requeue(id, Again::Parked(task.clone(), *priority), now)
+                self.requeue(id, Again::Parked(task.clone(), *priority), retention, now)
             }
         }
     }
@@ -151,7 +170,8 @@ impl Queue {
         }
         let mut tokens = 0;
         for (id, priority) in jobs.iter().take(MAX_RECOVER) {
-            tokens += usize::from(self.settle(incarnation, id, &Settlement::Release { priority: *priority }, now));
+            let released = Settlement::Release { priority: *priority };
+            tokens += usize::from(self.settle(incarnation, id, &released, None, now));
         }
         let empty = self.running_of(incarnation).is_empty();
         if empty {

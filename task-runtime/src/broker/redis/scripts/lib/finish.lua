@@ -113,16 +113,22 @@ local function trim(retention, limit)
   trim_kept(limit)
 end
 
--- The dead are bounded too; the oldest go, with what is left of them.
+-- The dead are bounded too, by the same rule; the oldest go, with what is left of them.
 local function trim_dead(retention, limit)
-  local over = math.min(redis.call('ZCARD', dead) - retention[3], limit)
-  local ids = {}
-  if over > 0 then
-    ids = redis.call('ZRANGE', dead, 0, over - 1)
-  else
-    ids = redis.call('ZRANGEBYSCORE', dead, '-inf', int(now - retention[4]), 'LIMIT', 0, limit)
+  local total = redis.call('ZCARD', dead)
+  local capped, aged = total > MAX_KEPT, now - math.max(retention[4], FLOOR_MS)
+  local oldest, ids = redis.call('ZRANGE', dead, 0, limit - 1, 'WITHSCORES'), {}
+  for i = 1, #oldest, 2 do
+    local died = tonumber(oldest[i + 1])
+    if died > aged and not (total - #ids > retention[3] and (capped or died <= now - FLOOR_MS)) then
+      break
+    end
+    ids[#ids + 1] = oldest[i]
   end
   if #ids > 0 then
+    if capped then
+      redis.call('HSET', meta, 'forgotten', int(now))
+    end
     redis.call('HDEL', jobs, unpack(ids))
     redis.call('HDEL', state, unpack(ids))
     redis.call('ZREM', dead, unpack(ids))
