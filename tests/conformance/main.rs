@@ -101,6 +101,7 @@ macro_rules! conformance {
                 }
                 remembering {
                     nothing_is_forgotten_before_the_floor
+                    a_dead_job_is_not_forgotten_before_the_floor
                     the_oldest_ends_beyond_their_number_are_forgotten
                     whoever_finishes_forgets_what_is_too_old
                     a_result_is_kept_for_its_own_time

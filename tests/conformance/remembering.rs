@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use task_runtime::broker::{Due, Retention, Status, Turn, Watched};
+use task_runtime::broker::{Due, Enqueued, Retention, Status, Turn, Watched};
 use task_runtime::job::{EndRecord, JobId, Settlement};
 
 use crate::fixture::{Bench, dead, finish, id, job, seconds, state};
@@ -26,6 +26,18 @@ pub(crate) async fn nothing_is_forgotten_before_the_floor(at: Bench) {
     at.clock.advance(seconds(59));
     at.broker.sweep(&at.queue, &retention, DAY).await.unwrap();
     assert!(matches!(at.status("a").await, Status::Ended { .. }));
+    at.clock.advance(seconds(1));
+    at.broker.sweep(&at.queue, &retention, DAY).await.unwrap();
+    assert_eq!(at.status("a").await, Status::Unknown);
+}
+
+pub(crate) async fn a_dead_job_is_not_forgotten_before_the_floor(at: Bench) {
+    let worker = at.running("a").await;
+    let retention = Retention { dead: 0, dead_age: seconds(1), ..Retention::default() };
+    at.make(&worker, Turn { settlements: vec![dead("a")], retention, ..worker.next(0) }).await;
+    at.clock.advance(seconds(59));
+    at.broker.sweep(&at.queue, &retention, DAY).await.unwrap();
+    assert_eq!(at.enqueue(job("a", 5, Due::Now)).await, Enqueued::Existing);
     at.clock.advance(seconds(1));
     at.broker.sweep(&at.queue, &retention, DAY).await.unwrap();
     assert_eq!(at.status("a").await, Status::Unknown);
