@@ -203,7 +203,7 @@ impl Profile {
     /// Histories of this kind.
     pub(crate) fn histories(self) -> impl Strategy<Value = History> {
         let keep = prop_oneof![4 => Just(Keep::Default), 3 => Just(Keep::Little), 1 => Just(Keep::Nothing)];
-        (keep, vec(self.op(), 1..=self.most)).prop_map(move |(keep, ops)| History {
+        (keep, vec(self.op(), self.most / 3..=self.most)).prop_map(move |(keep, ops)| History {
             workers: self.workers,
             jobs: self.jobs,
             keep,

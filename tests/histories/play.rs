@@ -206,6 +206,9 @@ impl World {
 
     async fn play_condemn(&mut self, recoverer: u8, lease: u8, stale: bool, fate: Fate) -> Result<(), String> {
         let at = usize::from(recoverer) % 2;
+        if self.recoverers[at].seen.is_empty() {
+            self.play_look(recoverer).await?;
+        }
         let seen = &self.recoverers[at].seen;
         let Some(lease) = seen.get(usize::from(lease) % seen.len().max(1)).cloned() else { return Ok(()) };
         let answer = self.send(Request::Condemn { lease: lease.clone(), stale }, fate).await?;
