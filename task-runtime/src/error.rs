@@ -76,6 +76,13 @@ pub enum Error {
         /// What is wrong, each with the place in the source where it has one.
         faults: Vec<String>,
     },
+    /// A worker ended because parts of it died again and again. What it had on loan runs again after
+    /// the lease. Whoever runs it starts it again; the log says what died.
+    #[error("the worker ended: {reason}")]
+    WorkerDied {
+        /// What died, and why.
+        reason: String,
+    },
     /// A bulk enqueue stopped in the middle.
     #[error("{enqueued} of {total} jobs were enqueued, then: {source}")]
     Partial {

@@ -1,5 +1,8 @@
 //! Typed background jobs for Rust services, held by Redis, Valkey or the process itself.
 
+#[macro_use]
+mod fail_point;
+
 pub mod broker;
 #[cfg(feature = "cli")]
 mod cli;
@@ -30,7 +33,7 @@ pub use task::{BoxError, Task, TaskReturn};
 pub use task_macros::task;
 pub use tokio_util::sync::CancellationToken;
 #[cfg(feature = "worker")]
-pub use worker::{Worker, WorkerBuilder, WorkerHandle};
+pub use worker::{Readiness, Worker, WorkerBuilder, WorkerHandle};
 
 /// What most programs name: `use task_runtime::prelude::*;`.
 pub mod prelude {

@@ -5,8 +5,11 @@ mod cli;
 mod crashes;
 mod hostile;
 mod outages;
+mod parts;
 mod quickstart;
+mod readiness;
 mod signals;
+mod stuck;
 #[path = "../programs/tasks.rs"]
 mod tasks;
 

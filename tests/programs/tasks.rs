@@ -39,3 +39,10 @@ pub(crate) async fn hog(millis: u64) {
     println!("hog");
     std::thread::sleep(Duration::from_millis(millis));
 }
+
+/// Blocks a thread of the blocking pool, and does not look whether it is to stop.
+#[task(queue = "work", blocking)]
+pub(crate) fn deaf(millis: u64) {
+    println!("deaf");
+    std::thread::sleep(Duration::from_millis(millis));
+}

@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -82,6 +83,9 @@ pub(super) struct WorkerOptions {
     /// How long others wait before they take over the jobs of this worker if it vanishes
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "30s")]
     pub(super) lease: Duration,
+    /// Answers over HTTP there whether the worker consumes: GET /health/ready and /health/live, 200 or 503
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(super) health: Option<SocketAddr>,
     /// The form of the log on stderr
     #[arg(long, value_enum, default_value_t = LogForm::Text)]
     pub(super) log: LogForm,

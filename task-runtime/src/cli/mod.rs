@@ -3,6 +3,7 @@
 mod args;
 mod bench;
 mod enqueue;
+mod health;
 mod output;
 mod stats;
 mod target;

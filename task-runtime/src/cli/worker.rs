@@ -13,6 +13,7 @@ use crate::worker::{Worker, WorkerBuilder};
 
 use super::Exit;
 use super::args::{LogForm, TargetOptions, WorkerOptions};
+use super::health::Health;
 use super::output::OneLine;
 
 pub(super) async fn run(data: DataMap, target: TargetOptions, options: WorkerOptions) -> Result<(), Exit> {
@@ -27,6 +28,8 @@ pub(super) async fn run(data: DataMap, target: TargetOptions, options: WorkerOpt
         .lease(options.lease)
         .data_map(data);
     let worker = with_queues(worker, &options.queues)?.build()?;
+    // Dropped at the end, and with it the thread.
+    let _health = options.health.map(|address| Health::serve(address, worker.handle())).transpose()?;
     Ok(worker.run().await?)
 }
 

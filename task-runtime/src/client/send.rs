@@ -88,7 +88,9 @@ pub(super) async fn send(
             return Err(given_up(first, reason));
         }
         let again = first.map(|first| now - first);
-        match timeout_at(deadline, broker.enqueue(queue, jobs, again)).await {
+        let answer = timeout_at(deadline, broker.enqueue(queue, jobs, again)).await;
+        fail_point!("enqueue-answered");
+        match answer {
             Ok(Ok(answers)) if answers.len() == jobs.len() => return Ok(answers),
             Ok(Ok(answers)) => {
                 let reason = format!("{} answers came for {} jobs", answers.len(), jobs.len());

@@ -1,5 +1,6 @@
 //! From stored arguments to a result: what the code written by `#[task]` calls.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -92,12 +93,31 @@ pub fn requires<T: FromContext>() -> Option<Requirement> {
     T::requirement()
 }
 
-/// A body on the blocking pool. One that waits for a thread when this is dropped never begins.
-struct Blocking<T>(tokio::task::JoinHandle<T>);
+/// The end of a body that goes on.
+pub(crate) type LeftBehind = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-impl<T> Drop for Blocking<T> {
+thread_local! {
+    /// The body that this thread last left behind.
+    static LEFT: RefCell<Option<LeftBehind>> = const { RefCell::new(None) };
+}
+
+/// The body on the blocking pool, if any, that goes on although this thread dropped the attempt
+/// since the last call.
+#[cfg_attr(not(feature = "worker"), allow(dead_code, reason = "only a worker runs tasks"))]
+pub(crate) fn take_left_behind() -> Option<LeftBehind> {
+    LEFT.with(|left| left.borrow_mut().take())
+}
+
+/// A body on the blocking pool. One that waits for a thread when this is dropped never begins; one
+/// that runs goes on, and is left behind.
+struct Blocking<T: Send + 'static>(Option<tokio::task::JoinHandle<T>>);
+
+impl<T: Send + 'static> Drop for Blocking<T> {
     fn drop(&mut self) {
-        self.0.abort();
+        let Some(body) = self.0.take().filter(|body| !body.is_finished()) else { return };
+        body.abort();
+        // A thread that ends itself has no place for it, and nobody asks it any more.
+        let _ = LEFT.try_with(|left| *left.borrow_mut() = Some(Box::pin(async { _ = body.await })));
     }
 }
 
@@ -108,7 +128,7 @@ impl<T> Drop for Blocking<T> {
 pub async fn blocking<T: Send + 'static>(
     body: impl FnOnce() -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
-    let mut running = Blocking(tokio::task::spawn_blocking(|| catch(body)));
-    let ended = (&mut running.0).await;
+    let mut running = Blocking(Some(tokio::task::spawn_blocking(|| catch(body))));
+    let ended = running.0.as_mut().expect("it is taken only when it is dropped").await;
     ended.unwrap_or_else(|_| Err(Failure::new("the runtime shut down before the blocking task began")))
 }

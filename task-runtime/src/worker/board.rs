@@ -1,6 +1,7 @@
 //! What one incarnation has on loan, and what it has yet to tell the broker of it.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::time::Instant;
 
 use foldhash::fast::RandomState;
 use tokio::task::AbortHandle;
@@ -8,6 +9,8 @@ use tokio::task::AbortHandle;
 use crate::broker::MAX_TURN;
 use crate::handler::Stop;
 use crate::job::{JobId, Settlement};
+
+use super::executor::Late;
 
 /// Most bytes of the settlements of one turn (1 MiB), unless one alone has more.
 const MAX_TURN_BYTES: usize = 1024 * 1024;
@@ -22,6 +25,8 @@ pub(super) struct OnLoan {
     pub(super) stop: Stop,
     /// Its task, when it has one under way.
     pub(super) attempt: Option<AbortHandle>,
+    /// When it counts as stuck.
+    pub(super) late: Option<Late>,
 }
 
 /// The claims of one incarnation. Dropping it stops them.
@@ -42,7 +47,7 @@ impl Board {
 
     /// Gives back a claim that is not to run.
     pub(super) fn refuse(&mut self, id: JobId, priority: u8) {
-        self.add(id.clone(), OnLoan { number: 0, priority, stop: Stop::default(), attempt: None });
+        self.add(id.clone(), OnLoan { number: 0, priority, stop: Stop::default(), attempt: None, late: None });
         self.unsent.push_back((id, Settlement::Release { priority }));
     }
 
@@ -50,6 +55,7 @@ impl Board {
     pub(super) fn end(&mut self, id: JobId, number: u64, settlement: Settlement) {
         if let Some(job) = self.on_loan.get_mut(&id).filter(|job| job.number == number) {
             job.attempt = None;
+            job.late = None;
             self.unsent.push_back((id, settlement));
         }
     }
@@ -106,6 +112,15 @@ impl Board {
     /// Stops what still runs.
     pub(super) fn stop_now(&self) {
         self.on_loan.values().for_each(OnLoan::end);
+    }
+
+    /// Tells of those that are stuck.
+    pub(super) fn tell_late(&mut self, now: Instant) {
+        for job in self.on_loan.values_mut() {
+            if let Some(late) = job.late.take_if(|late| late.by <= now) {
+                late.tell();
+            }
+        }
     }
 
     /// Whether an attempt has not ended yet, stopped or not.
@@ -183,7 +198,7 @@ mod tests {
     }
 
     fn on_loan(number: u64) -> OnLoan {
-        OnLoan { number, priority: 5, stop: Stop::default(), attempt: None }
+        OnLoan { number, priority: 5, stop: Stop::default(), attempt: None, late: None }
     }
 
     fn finish(bytes: usize) -> Settlement {

@@ -11,6 +11,7 @@ use crate::job::QueueName;
 
 use super::Worker;
 use super::permits::Sharing;
+use super::readiness::Vitals;
 use super::shutdown::WorkerHandle;
 
 /// Jobs that a worker runs at a time, unless it is told else.
@@ -192,6 +193,7 @@ impl WorkerBuilder {
             return Err(Error::WorkerSetup { faults });
         }
         let sharing = if self.strict.is_empty() { Sharing::Weighted } else { Sharing::Strict };
+        let vitals = Vitals::new(queues.iter().map(|(queue, _)| queue), self.concurrency);
         Ok(Worker {
             client: self.client,
             registry: Arc::new(registry),
@@ -204,7 +206,7 @@ impl WorkerBuilder {
             retention: self.retention,
             unknown_grace: self.unknown_grace,
             burst: self.burst,
-            handle: WorkerHandle::new(),
+            handle: WorkerHandle::new(vitals),
         })
     }
 

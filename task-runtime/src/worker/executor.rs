@@ -3,14 +3,15 @@
 use std::borrow::Cow;
 use std::future::{Future, pending};
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::future::poll_immediate;
 use tracing::{Instrument as _, Span, error_span};
 
 use crate::broker::Claim;
-use crate::handler::{Arguments, Context, DataMap, Facts, Registry, Stop, TaskDef, Why, catch_in};
+use crate::handler::{Arguments, Context, DataMap, Facts, Registry, Stop, TaskDef, Why, catch_in, take_left_behind};
 use crate::job::{
     Attempt, Backoff, DEFAULT_MAX_ATTEMPTS, DEFAULT_PRIORITY, DEFAULT_RESULT_TTL, Envelope, EnvelopeError, Header,
     JobId, Outcome, QueueName, Settlement, State, TaskName, settle, shorten,
@@ -19,9 +20,14 @@ use crate::job::{
 use super::board::OnLoan;
 use super::inbox::Inbox;
 use super::permits::Permit;
+use super::readiness::Vitals;
 
 /// How long a task that was asked to stop may go on before it is dropped.
 const CANCEL_GRACE: Duration = Duration::from_secs(10);
+
+/// How long a task may go on after its time is up or its cancel came, before its attempt is told as
+/// stuck.
+pub(super) const STUCK_GRACE: Duration = Duration::from_secs(10);
 
 /// Runs the jobs of one queue.
 pub(super) struct Executor {
@@ -29,6 +35,7 @@ pub(super) struct Executor {
     pub(super) data: Arc<DataMap>,
     pub(super) queue: QueueName,
     pub(super) inbox: Arc<Inbox>,
+    pub(super) vitals: Arc<Vitals>,
     /// Number of the last claim.
     pub(super) last: u64,
 }
@@ -46,45 +53,69 @@ impl Executor {
         let attempt = terms(header, opened.as_ref().ok().map(|(task, _)| *task), state);
         let priority = attempt.priority;
         let task = opened.as_ref().map_or_else(|refused| refused.task.clone(), |(task, _)| task.name.into());
-        let inbox = Arc::clone(&self.inbox);
-        let ending = Ending { task, id: id.clone(), number, attempt, inbox, permit: Some(permit) };
-        let attempt = match opened {
-            Ok((task, envelope)) => Some(self.spawn(task, envelope, claim.token, &stop, ending)),
+        let ending = Arc::new(Ending {
+            task,
+            id: id.clone(),
+            number,
+            number_of_attempt: attempt.state.attempts.saturating_add(1),
+            start: Instant::now(),
+            attempt: Mutex::new(Some(attempt)),
+            stuck: AtomicBool::new(false),
+            inbox: Arc::clone(&self.inbox),
+            vitals: Arc::clone(&self.vitals),
+        });
+        let place = Place { ending: Arc::clone(&ending), _permit: permit };
+        let (attempt, late) = match opened {
+            Ok((task, envelope)) => {
+                let timeout = envelope.header.options.timeout(&task.options);
+                let late = Late { by: ending.start + timeout + STUCK_GRACE, timeout, ending };
+                (Some(self.spawn(task, envelope, timeout, claim.token, &stop, place)), Some(late))
+            }
             Err(refused) => {
-                ending.span().in_scope(|| ending.settle(refused.outcome));
-                None
+                ending.span().in_scope(|| ending.tell(refused.outcome));
+                (None, None)
             }
         };
-        (id, OnLoan { number, priority, stop, attempt })
+        (id, OnLoan { number, priority, stop, attempt, late })
     }
 
     fn spawn(
         &self,
         task: &'static TaskDef,
         envelope: Envelope,
+        timeout: Duration,
         token: u64,
         stop: &Stop,
-        mut ending: Ending,
+        place: Place,
     ) -> tokio::task::AbortHandle {
-        let number = ending.number_of_attempt();
+        let ending = &place.ending;
         let span = ending.span();
         let ctx = Context::new(Facts {
             job: ending.id.clone(),
             task: task.name,
             queue: self.queue.clone(),
-            attempt: number,
+            attempt: ending.number_of_attempt,
             fencing_token: token,
             traceparent: envelope.header.traceparent.clone(),
             stop: stop.clone(),
             data: Arc::clone(&self.data),
         });
-        let timeout = envelope.header.options.timeout(&task.options);
         let stop = stop.clone();
         let run = async move {
-            let start = Instant::now();
+            take_left_behind();
+            let start = place.ending.start;
             let outcome = run(task, ctx, envelope.args, start, timeout, &stop).await;
-            ending.attempt.duration = start.elapsed();
-            ending.settle(outcome);
+            if let Some(mut body) = take_left_behind()
+                && tokio::time::timeout(STUCK_GRACE, &mut body).await.is_err()
+            {
+                place.ending.stick(outcome);
+                body.await;
+            } else {
+                place.ending.tell(outcome);
+            }
+            // Only now the permit goes back, so that the turn which claims the next job also
+            // settles this one. It rings.
+            drop(place);
         };
         tokio::spawn(run.instrument(span)).abort_handle()
     }
@@ -157,7 +188,7 @@ async fn run(
         // a job that ends at once never pays for it.
         None => match Box::pin(within(body, start + timeout, stop)).await {
             Ok(result) => result,
-            Err(Overrun::Time) => return Outcome::Failed(format!("timed out after {timeout:?}")),
+            Err(Overrun::Time) => return timed_out(timeout),
             Err(Overrun::Cancel) => return Outcome::Cancelled,
         },
     };
@@ -201,49 +232,91 @@ async fn overdue(stop: &Stop) {
     }
 }
 
+/// When an attempt is stuck that has not been told of.
+pub(super) struct Late {
+    pub(super) by: Instant,
+    timeout: Duration,
+    ending: Arc<Ending>,
+}
+
+impl Late {
+    /// Tells it as timed out; what blocks its thread cannot do so itself.
+    pub(super) fn tell(&self) {
+        self.ending.span().in_scope(|| self.ending.stick(timed_out(self.timeout)));
+    }
+}
+
+fn timed_out(timeout: Duration) -> Outcome {
+    Outcome::Failed(format!("timed out after {timeout:?}"))
+}
+
 /// What is needed to tell how a claim ended.
 struct Ending {
     task: Cow<'static, str>,
     id: JobId,
     number: u64,
-    attempt: Attempt,
-    inbox: Arc<Inbox>,
+    number_of_attempt: u32,
+    start: Instant,
     /// Until it is told.
-    permit: Option<Permit>,
+    attempt: Mutex<Option<Attempt>>,
+    /// Whether it was told while it goes on.
+    stuck: AtomicBool,
+    inbox: Arc<Inbox>,
+    vitals: Arc<Vitals>,
 }
 
 impl Ending {
-    fn number_of_attempt(&self) -> u32 {
-        self.attempt.state.attempts.saturating_add(1)
-    }
-
     /// What tells of which job a line of the log is, whatever level is logged.
     fn span(&self) -> Span {
-        error_span!("job", task = %self.task, id = %self.id, attempt = self.number_of_attempt())
+        error_span!("job", task = %self.task, id = %self.id, attempt = self.number_of_attempt)
     }
 
-    fn settle(mut self, outcome: Outcome) {
-        self.tell(outcome);
+    /// Tells the outcome, unless one was told.
+    fn tell(&self, outcome: Outcome) {
+        let attempt = self.lock().take();
+        if let Some(attempt) = attempt {
+            self.settle(attempt, outcome);
+        }
     }
 
-    fn tell(&mut self, outcome: Outcome) {
+    fn settle(&self, mut attempt: Attempt, outcome: Outcome) {
+        attempt.duration = self.start.elapsed();
         let error = match &outcome {
             Outcome::Failed(error) | Outcome::Hopeless(error) | Outcome::Unknown { reason: error, .. } => {
                 Some(shorten(error).into_owned())
             }
             Outcome::Completed(_) | Outcome::Cancelled | Outcome::Stopped => None,
         };
-        let settlement = settle(outcome, &self.attempt, fastrand::f64());
-        self.report(&settlement, error.as_deref().unwrap_or_default());
+        let settlement = settle(outcome, &attempt, fastrand::f64());
+        self.report(&attempt, &settlement, error.as_deref().unwrap_or_default());
         self.inbox.put(|news| news.ended.push((self.id.clone(), self.number, settlement)));
-        // Only now, so that the turn which claims the next job also settles this one. It rings.
-        self.permit = None;
+    }
+
+    /// Tells the outcome of an attempt that goes on; it holds its place until it ends.
+    fn stick(&self, outcome: Outcome) {
+        let outcome = match outcome {
+            Outcome::Failed(error) => Outcome::Failed(format!("{error}, and goes on {STUCK_GRACE:?} later")),
+            other => other,
+        };
+        let mut untold = self.lock();
+        let Some(attempt) = untold.take() else { return };
+        // Under the lock, so that it is seen by whoever gives the place back.
+        self.stuck.store(true, Ordering::SeqCst);
+        self.vitals.stick();
+        drop(untold);
+        tracing::error!("stuck: it goes on although it was told to stop, and holds its place until it ends");
+        self.settle(attempt, outcome);
+        self.inbox.ring();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Attempt>> {
+        self.attempt.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// One line for each attempt, at the level at which someone should look.
-    fn report(&self, settlement: &Settlement, error: &str) {
-        let Attempt { max_attempts: of, duration: ran, .. } = &self.attempt;
-        let number = self.number_of_attempt();
+    fn report(&self, attempt: &Attempt, settlement: &Settlement, error: &str) {
+        let Attempt { max_attempts: of, duration: ran, .. } = attempt;
+        let number = self.number_of_attempt;
         match settlement {
             Settlement::Finish { .. } => tracing::debug!(?ran, "ended"),
             Settlement::Retry { delay, .. } => {
@@ -256,11 +329,21 @@ impl Ending {
     }
 }
 
-impl Drop for Ending {
+/// The place that an attempt takes among those that may run, until it ends.
+struct Place {
+    ending: Arc<Ending>,
+    _permit: Permit,
+}
+
+impl Drop for Place {
     /// What a task leaves behind is dropped outside of what catches its panics.
     fn drop(&mut self) {
-        if self.permit.is_some() && std::thread::panicking() {
-            self.tell(Outcome::Failed("panicked while it was dropped, after it was stopped".into()));
+        if std::thread::panicking() {
+            self.ending.tell(Outcome::Failed("panicked while it was dropped, after it was stopped".into()));
+        }
+        drop(self.ending.lock());
+        if self.ending.stuck.load(Ordering::SeqCst) {
+            self.ending.vitals.unstick();
         }
     }
 }

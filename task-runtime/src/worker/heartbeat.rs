@@ -1,6 +1,5 @@
 //! Keeps the leases of a worker alive from a thread of its own, whatever the jobs do to the runtime.
 
-use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,15 +10,19 @@ use crate::broker::{Broker, Heartbeat, Incarnation};
 use crate::error::Error;
 use crate::job::QueueName;
 
+use super::deaths::Deaths;
 use super::inbox::Inbox;
+use super::readiness::{STALLED, Vitals};
 
 /// Longest time between two heartbeats, however long the lease is: others tell by it that a worker
 /// lives.
 const LONGEST_INTERVAL: Duration = Duration::from_secs(10);
 /// How often the thread looks whether the runtime still moves.
 const LOOK: Duration = Duration::from_secs(1);
-/// A runtime that did not move for so long is reported.
-const STALLED: Duration = Duration::from_secs(5);
+
+/// A runtime that did not move for so long is nudged: the thread that a task blocks may be the one that
+/// was to look at timers and connections, and another one takes that over only once it is woken.
+const NUDGE: Duration = Duration::from_secs(2);
 
 /// The leases of one worker.
 pub(super) struct Heartbeats {
@@ -30,9 +33,7 @@ pub(super) struct Heartbeats {
 
 struct Inner {
     leases: Mutex<Vec<Held>>,
-    start: Instant,
-    /// When the runtime of the worker last moved, in milliseconds since `start`.
-    moved_ms: AtomicU64,
+    vitals: Arc<Vitals>,
 }
 
 #[derive(Clone)]
@@ -44,12 +45,17 @@ struct Held {
 }
 
 impl Heartbeats {
-    /// Starts the thread. Must be called on the runtime of the worker.
+    /// Starts the thread.
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub(super) fn start(broker: Arc<dyn Broker>, lease: Duration) -> Result<Self, Error> {
-        let of = Arc::new(Inner { leases: Mutex::default(), start: Instant::now(), moved_ms: AtomicU64::new(0) });
+    pub(super) fn start(
+        broker: Arc<dyn Broker>,
+        lease: Duration,
+        vitals: &Arc<Vitals>,
+        deaths: Arc<Deaths>,
+    ) -> Result<Self, Error> {
+        let of = Arc::new(Inner { leases: Mutex::default(), vitals: Arc::clone(vitals) });
         let (alive, mut dropped) = watch::channel(());
         let inner = Arc::clone(&of);
         let refused = |error: std::io::Error| Error::Rejected { reason: format!("no thread for heartbeats: {error}") };
@@ -57,24 +63,13 @@ impl Heartbeats {
         let beat = move || {
             runtime.block_on(async {
                 tokio::select! {
-                    () = inner.beat(broker, lease) => {}
+                    () = deaths.outlive("the heartbeat", || inner.beat(&*broker, lease)) => {}
                     _ = dropped.changed() => {}
                 }
             });
         };
         std::thread::Builder::new().name("task-heartbeat".into()).spawn(beat).map_err(refused)?;
         Ok(Self { of, _alive: alive })
-    }
-
-    /// Moves as long as the runtime that it runs on.
-    pub(super) fn movement(&self) -> impl Future<Output = ()> + Send + use<> {
-        let of = Arc::clone(&self.of);
-        async move {
-            loop {
-                of.moved_ms.store(of.elapsed_ms(), Ordering::Relaxed);
-                tokio::time::sleep(LOOK).await;
-            }
-        }
     }
 
     /// The incarnations of this worker.
@@ -89,13 +84,13 @@ impl Heartbeats {
 }
 
 impl Inner {
-    async fn beat(&self, broker: Arc<dyn Broker>, lease: Duration) {
+    async fn beat(&self, broker: &dyn Broker, lease: Duration) {
+        fail_point!("heartbeat");
         let interval = (lease / 3).min(LONGEST_INTERVAL);
         let (mut last, mut stalled) = (Instant::now(), false);
         loop {
             tokio::time::sleep(LOOK.min(interval.saturating_sub(last.elapsed()))).await;
-            let still = self.elapsed_ms().saturating_sub(self.moved_ms.load(Ordering::Relaxed));
-            let still = Duration::from_millis(still);
+            let still = self.vitals.still();
             if still >= STALLED && !stalled {
                 tracing::error!(
                     ?still,
@@ -103,21 +98,20 @@ impl Inner {
                 );
             }
             stalled = still >= STALLED;
+            if still >= NUDGE {
+                self.leases().iter().for_each(|held| held.inbox.ring());
+            }
             if last.elapsed() < interval {
                 continue;
             }
             last = Instant::now();
             let leases = self.leases().clone();
-            let beats = leases.iter().map(|held| held.beat(&*broker, lease));
+            let beats = leases.iter().map(|held| held.beat(broker, lease));
             if futures_util::future::join_all(beats).await.contains(&false) {
                 // Again soon: a lease must outlast some lost answers.
                 last = Instant::now().checked_sub(interval.mul_f64(0.7)).unwrap_or(last);
             }
         }
-    }
-
-    fn elapsed_ms(&self) -> u64 {
-        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
     fn leases(&self) -> MutexGuard<'_, Vec<Held>> {

@@ -8,9 +8,11 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::broker::{Broker, Claim, Incarnation, MAX_RECOVER, MAX_WAKE_WAIT, Retention, Turn};
 use crate::error::Error;
+use crate::handler::catch_in;
 use crate::job::{JobId, QueueName};
 
 use super::board::Board;
+use super::deaths::Deaths;
 use super::executor::Executor;
 use super::heartbeat::Beat;
 use super::inbox::Inbox;
@@ -33,6 +35,7 @@ pub(super) struct Shared {
     pub(super) broker: Arc<dyn Broker>,
     pub(super) permits: Arc<Permits>,
     pub(super) handle: WorkerHandle,
+    pub(super) deaths: Arc<Deaths>,
     pub(super) lease: Duration,
     pub(super) retention: Retention,
     /// Whether the worker stops when there is nothing left to do.
@@ -88,6 +91,8 @@ pub(super) struct Lane {
     pub(super) alone_until: Option<Instant>,
     /// In a burst: how much had moved in the worker when the last look found nothing here.
     pub(super) looked_at: Option<u64>,
+    /// When jobs that go on although their time is up are looked for.
+    late_by: Instant,
     pub(super) pause: Pause,
     pub(super) wake: Wake,
 }
@@ -127,6 +132,7 @@ impl Lane {
             turn_by: Instant::now(),
             alone_until: None,
             looked_at: None,
+            late_by: Instant::now(),
             pause: Pause::default(),
         }
     }
@@ -136,6 +142,21 @@ impl Lane {
     /// # Errors
     /// When that cannot be given back in time; it is recovered when the lease ends.
     pub(super) async fn run(mut self) -> Result<(), Error> {
+        loop {
+            match catch_in(async { Ok(self.take_turns().await) }).await {
+                Ok(ended) => return ended,
+                Err(failure) => match self.shared.deaths.note("the loop of a queue", &failure.message) {
+                    Some(pause) => tokio::time::sleep(pause).await,
+                    // What it had on loan is freed after the lease, and counts as a crash: it may be the cause.
+                    None => return Ok(()),
+                },
+            }
+            self.start_over();
+        }
+    }
+
+    async fn take_turns(&mut self) -> Result<(), Error> {
+        fail_point!("lane");
         loop {
             self.read_inbox();
             let stage = *self.stages.borrow_and_update();
@@ -149,6 +170,7 @@ impl Lane {
                 Stage::Draining => {}
                 Stage::Cancelling => self.board.stop_all(),
             }
+            self.see_to_late();
             if self.alone_is_due() {
                 self.shared.permits.ask_exclusive(self.at);
             }
@@ -185,6 +207,20 @@ impl Lane {
         self.must_turn |= news.behind;
         if news.lost.is_some_and(|lost| lost == self.incarnation) {
             self.begin_anew();
+        }
+    }
+
+    /// Jobs that go on although their time is up are told of, once a second.
+    fn see_to_late(&mut self) {
+        if self.late_by <= Instant::now() {
+            self.late_by = Instant::now() + LOOK_WHILE_BUSY;
+            self.board.tell_late(self.late_by.into_std() - LOOK_WHILE_BUSY);
+            self.read_inbox();
+        }
+        if self.alone_until.is_some() && self.shared.handle.vitals().stuck() > 0 {
+            // It cannot be alone here for who knows how long.
+            self.alone_until = None;
+            self.shared.permits.withdraw_exclusive(self.at);
         }
     }
 
@@ -233,6 +269,22 @@ impl Lane {
             self.must_turn = true;
             self.set_hungry(true);
         }
+    }
+
+    /// After it died in the middle of something: what runs is stopped, and the next turn, which is
+    /// out of step, tells what is on loan. That begins anew, and counts neither attempt nor crash.
+    fn start_over(&mut self) {
+        self.board = Board::default();
+        self.arrived.clear();
+        self.to_adopt.clear();
+        self.reserved.clear();
+        self.under_way = None;
+        self.in_doubt = false;
+        self.set_step(0);
+        self.must_turn = true;
+        self.pause = Pause::default();
+        self.wake = Wake::new(Arc::clone(&self.shared.broker), self.queue.clone());
+        self.set_hungry(true);
     }
 
     pub(super) fn set_hungry(&mut self, hungry: bool) {

@@ -2,12 +2,14 @@
 
 mod board;
 mod builder;
+mod deaths;
 mod executor;
 mod heartbeat;
 mod inbox;
 mod lane;
 mod pause;
 mod permits;
+mod readiness;
 mod recovery;
 mod shutdown;
 mod turn;
@@ -17,6 +19,7 @@ pub use builder::{
     DEFAULT_CONCURRENCY, DEFAULT_GRACE, DEFAULT_LEASE, DEFAULT_UNKNOWN_GRACE, MAX_CONCURRENCY, MAX_QUEUES, MAX_WEIGHT,
     WorkerBuilder,
 };
+pub use readiness::{NotReady, Readiness};
 pub use shutdown::WorkerHandle;
 
 use std::future::Future;
@@ -31,6 +34,7 @@ use crate::error::Error;
 use crate::handler::{DataMap, Registry, note_places};
 use crate::job::QueueName;
 
+use deaths::Deaths;
 use executor::Executor;
 use heartbeat::Heartbeats;
 use inbox::Inbox;
@@ -82,7 +86,8 @@ impl Worker {
     /// # Errors
     /// [`Error::Rejected`] when the system gives no thread for heartbeats;
     /// [`Error::Unavailable`] when jobs could not be given back at the end: they run again after
-    /// the lease. No outage of the broker ends it before.
+    /// the lease; [`Error::WorkerDied`] when parts of it died again and again. No outage of the
+    /// broker ends it.
     ///
     /// # Cancel safety
     /// When the future is dropped, what runs is dropped too, and runs again after the lease.
@@ -117,12 +122,15 @@ impl Worker {
     async fn run_beside(self, stopping: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {
         note_places();
         let broker = self.client.broker();
-        let beats = Heartbeats::start(broker.apart(), self.lease)?;
+        let vitals = self.handle.vitals();
+        let deaths = Deaths::new(self.handle.clone());
+        let beats = Heartbeats::start(broker.apart(), self.lease, vitals, Arc::clone(&deaths))?;
         let lanes = self.queues.iter().map(|(_, weight)| (Inbox::new(), *weight)).collect::<Vec<_>>();
         let shared = Arc::new(Shared {
             broker: Arc::clone(broker),
             permits: Permits::new(self.concurrency, self.sharing, self.burst, lanes.clone()),
             handle: self.handle.clone(),
+            deaths: Arc::clone(&deaths),
             lease: self.lease,
             retention: self.retention,
             burst: self.burst,
@@ -137,6 +145,7 @@ impl Worker {
                 data: Arc::clone(&self.data),
                 queue: queue.clone(),
                 inbox: Arc::clone(&inbox),
+                vitals: Arc::clone(vitals),
                 last: 0,
             };
             let beat = beats.lane(queue.clone(), Arc::clone(&inbox));
@@ -151,24 +160,20 @@ impl Worker {
         }
         let (handle, grace) = (self.handle.clone(), self.grace);
         beside.spawn(async move { handle.count_down(grace).await });
-        beside.spawn(stopping);
-        let moving = beats.movement();
-        beside.spawn(moving);
+        beside.spawn(async move { deaths.survive("what waits for the stop", stopping).await });
+        beside.spawn(vitals.movement());
+        let runs = vitals.run();
         self.report_start();
         let mut result = Ok(());
         while let Some(ended) = running.join_next().await {
-            let ended = ended.unwrap_or_else(|error| {
+            result = result.and(ended.unwrap_or_else(|error| {
                 let reason = format!("the loop of a queue ended: {error}");
-                Err(Error::Rejected { reason })
-            });
-            if ended.is_err() {
-                // One queue that could not be served must not leave a worker that looks alive.
-                self.handle.stop();
-                result = result.and(ended);
-            }
+                Err(Error::WorkerDied { reason })
+            }));
         }
+        drop(runs);
         tracing::info!("worker stopped");
-        result
+        shared.deaths.verdict().and(result)
     }
 
     fn report_start(&self) {

@@ -143,12 +143,12 @@ impl Permits {
     }
 
     /// Tells that `lane` looked, beginning at `moves`, and has nothing to do; answers whether that
-    /// now is so of all lanes.
-    pub(super) fn found_nothing(&self, lane: usize, moves: u64) -> bool {
+    /// now is so of all lanes. Jobs that are `stuck` are not waited for.
+    pub(super) fn found_nothing(&self, lane: usize, moves: u64, stuck: usize) -> bool {
         let mut state = self.lock();
         state.lanes[lane].idle_at = Some(moves);
         let now = state.moves;
-        state.free == state.total && state.lanes.iter().all(|share| share.idle_at == Some(now))
+        state.free + stuck >= state.total && state.lanes.iter().all(|share| share.idle_at == Some(now))
     }
 
     fn give_back(&self, lane: usize, count: usize, few: usize, ran: bool) {
@@ -359,10 +359,10 @@ mod tests {
         let permits = permits(2, Sharing::Weighted, &[1, 1]);
         let running = take(&permits, 0, 1);
         let before = permits.moves();
-        assert!(!permits.found_nothing(1, before));
+        assert!(!permits.found_nothing(1, before, 0));
         drop(running);
         let after = permits.moves();
-        assert!(!permits.found_nothing(0, after));
-        assert!(permits.found_nothing(1, after));
+        assert!(!permits.found_nothing(0, after, 0));
+        assert!(permits.found_nothing(1, after, 0));
     }
 }

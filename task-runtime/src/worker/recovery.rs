@@ -35,6 +35,11 @@ impl Recovery {
     /// Looks again and again, at jittered intervals of a fourth to a third of the lease, and sooner
     /// when a lease ends before.
     pub(super) async fn run(self) {
+        self.shared.deaths.outlive("recovery", || self.watch()).await;
+    }
+
+    async fn watch(&self) {
+        fail_point!("recovery");
         let mut evidence = Evidence::new(self.shared.lease);
         let mut next_sweep = Instant::now() + SWEEP_INTERVAL.mul_f64(fastrand::f64());
         loop {
@@ -80,8 +85,10 @@ impl Recovery {
             freed += condemned.jobs.len();
             let decide = |job: &Claim| decide(job, condemned.on_board, lease.incarnation.is_in_company());
             let decided: Vec<_> = condemned.jobs.iter().map(decide).collect();
+            fail_point!("recovery-condemned");
             self.broker().settle_for(&self.queue, &lease.incarnation, &decided).await?;
             lease.ends_ms = 0;
+            fail_point!("recovery-part-done");
         }
         Ok(())
     }

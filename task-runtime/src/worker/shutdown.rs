@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::readiness::{Readiness, Vitals};
+
 /// How long jobs have to react after their cancellation at the end of the grace.
 const LAST_CHANCE: Duration = Duration::from_secs(1);
 
@@ -21,7 +23,7 @@ pub(super) enum Stage {
     Leaving,
 }
 
-/// Stops a worker from elsewhere in the program. Cheap to clone.
+/// Stops a worker from elsewhere in the program, and tells whether it consumes. Cheap to clone.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -35,11 +37,21 @@ pub(super) enum Stage {
 /// # }
 /// ```
 #[derive(Clone, Debug)]
-pub struct WorkerHandle(Arc<watch::Sender<Stage>>);
+pub struct WorkerHandle {
+    stage: Arc<watch::Sender<Stage>>,
+    vitals: Arc<Vitals>,
+}
 
 impl WorkerHandle {
-    pub(super) fn new() -> Self {
-        Self(Arc::new(watch::Sender::new(Stage::Running)))
+    pub(super) fn new(vitals: Vitals) -> Self {
+        Self { stage: Arc::new(watch::Sender::new(Stage::Running)), vitals: Arc::new(vitals) }
+    }
+
+    /// Whether the worker consumes its queues now, and if not, why. It looks at what is known and
+    /// waits for nothing, so it also answers while the runtime of the worker does not move.
+    #[must_use]
+    pub fn readiness(&self) -> Readiness {
+        self.vitals.readiness(*self.stage.borrow() > Stage::Running)
     }
 
     /// Has the worker claim nothing more, finish what runs within its grace, and give back the
@@ -55,7 +67,7 @@ impl WorkerHandle {
     }
 
     fn advance(&self, to: Stage) {
-        self.0.send_if_modified(|stage| {
+        self.stage.send_if_modified(|stage| {
             let later = to > *stage;
             if later {
                 *stage = to;
@@ -65,7 +77,11 @@ impl WorkerHandle {
     }
 
     pub(super) fn stages(&self) -> watch::Receiver<Stage> {
-        self.0.subscribe()
+        self.stage.subscribe()
+    }
+
+    pub(super) fn vitals(&self) -> &Arc<Vitals> {
+        &self.vitals
     }
 
     /// Goes through the stages once the first stop was asked: draining for `grace`, then a last

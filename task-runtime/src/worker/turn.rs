@@ -28,6 +28,7 @@ impl Lane {
         match self.exchange(stage).await {
             Ok(()) => {
                 if self.pause.success() {
+                    self.shared.handle.vitals().answered_again(self.at);
                     tracing::info!(queue = %self.queue, "the broker answers again");
                 }
             }
@@ -35,6 +36,7 @@ impl Lane {
                 if self.pause.after_failure().is_power_of_two() {
                     tracing::warn!(queue = %self.queue, %error, "no answer from the broker, trying again");
                 }
+                self.shared.handle.vitals().failed(self.at, error.to_string());
                 // The other queues of this worker may be on another server.
                 self.shared.permits.set_hungry(self.at, false);
             }
@@ -48,6 +50,7 @@ impl Lane {
         let turn = Arc::new(self.next_turn(stage));
         self.under_way = Some(Arc::clone(&turn));
         let (broker, queue) = (Arc::clone(&self.shared.broker), self.queue.clone());
+        fail_point!("turn-begins");
         let answer = {
             let mut asked = broker.turn(&queue, &turn);
             let at_once = poll_immediate(&mut asked).await;
@@ -62,6 +65,7 @@ impl Lane {
                 None => asked.await,
             }
         };
+        fail_point!("turn-answered");
         self.under_way = None;
         let turn = Arc::unwrap_or_clone(turn);
         self.must_turn = false;
@@ -159,9 +163,13 @@ impl Lane {
 
     fn done(&mut self, turn: &Turn, done: TurnDone) {
         self.set_step(turn.step);
+        self.shared.handle.vitals().done(self.at);
         self.board.told(&turn.settlements);
         let claimed = done.claims.len();
         self.claimed(done.claims);
+        if claimed > 0 {
+            fail_point!("claimed");
+        }
         self.reserved.clear();
         self.in_doubt = false;
         done.asked.iter().for_each(|id| self.board.ask(id));
@@ -202,7 +210,7 @@ impl Lane {
         }
     }
 
-    fn set_step(&mut self, step: u64) {
+    pub(super) fn set_step(&mut self, step: u64) {
         self.step = step;
         self.beat.set_step(step);
     }
@@ -214,7 +222,7 @@ impl Lane {
         }
         self.looked_at = Some(moves);
         let nothing = !self.wants_jobs() && self.alone_until.is_none();
-        if nothing && self.shared.permits.found_nothing(self.at, moves) {
+        if nothing && self.shared.permits.found_nothing(self.at, moves, self.shared.handle.vitals().stuck()) {
             self.shared.handle.stop();
         }
     }

@@ -1,0 +1,337 @@
+//! Whether a worker consumes, measured where it consumes: on its turns, its runtime, its jobs.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use crate::job::QueueName;
+
+/// A queue whose turns were not carried out for so long is not consumed. A queue without work takes
+/// a turn every 5 s, and one turn is given up after about 2.
+const UNANSWERED: Duration = Duration::from_secs(12);
+/// A runtime that did not move for so long is reported.
+pub(super) const STALLED: Duration = Duration::from_secs(5);
+/// A runtime that did not move for so long will not move again.
+const HOPELESS: Duration = Duration::from_secs(60);
+/// How often the runtime shows that it moves.
+const SHOW: Duration = Duration::from_secs(1);
+/// Stands for what never was.
+const NEVER: u64 = u64::MAX;
+
+/// Whether a worker consumes its queues, and if not, why.
+///
+/// It is measured on the way that jobs take: by the turns with the server that were carried out, on
+/// the connection that claims jobs. A ping over another connection would go on to be answered.
+/// After a failure it is false within 15 s, and true again with the first turn that is carried out.
+///
+/// ```no_run
+/// # fn example(handle: &task_runtime::WorkerHandle) {
+/// let readiness = handle.readiness();
+/// if !readiness.is_ready() {
+///     // "not ready: queue `mail`: no turn was carried out for 14 s (…)"
+///     eprintln!("{readiness}");
+/// }
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Readiness {
+    reasons: Vec<NotReady>,
+    /// Jobs that run on although their time is up, and hold their places.
+    stuck: usize,
+    /// Places in all.
+    concurrency: usize,
+}
+
+/// Why a worker does not consume.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "reason", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum NotReady {
+    /// It does not run yet, or no longer.
+    NotRunning,
+    /// It was told to stop, and claims no more.
+    Stopping,
+    /// Turns of one queue are not carried out: its server is away, refuses, or is not reached; or
+    /// the loop of the queue stands still.
+    Unanswered {
+        /// Which queue.
+        queue: String,
+        /// For how long, in seconds; none when no turn ever was.
+        seconds: Option<u64>,
+        /// What the last turn that failed since then said.
+        error: Option<String>,
+    },
+    /// The runtime does not move: tasks block all its threads.
+    RuntimeStalled {
+        /// For how long, in seconds.
+        seconds: u64,
+    },
+    /// Half of the places or more are held by jobs that go on although their time is up.
+    Stuck {
+        /// How many.
+        jobs: usize,
+        /// How many places there are.
+        of: usize,
+    },
+}
+
+impl Readiness {
+    /// Whether every queue of the worker is consumed.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.reasons.is_empty()
+    }
+
+    /// Why it is not ready; empty when it is.
+    #[must_use]
+    pub fn reasons(&self) -> &[NotReady] {
+        &self.reasons
+    }
+
+    /// Jobs that go on although their time is up, and hold their places until they end.
+    #[must_use]
+    pub fn stuck(&self) -> usize {
+        self.stuck
+    }
+
+    /// Whether only a restart of the process helps: the runtime has not moved for a minute, or
+    /// stuck jobs hold every place. An outage of the server is no reason for one.
+    #[must_use]
+    pub fn needs_restart(&self) -> bool {
+        self.stuck >= self.concurrency
+            || self
+                .reasons
+                .iter()
+                .any(|reason| matches!(reason, NotReady::RuntimeStalled { seconds } if *seconds >= HOPELESS.as_secs()))
+    }
+}
+
+impl fmt::Display for Readiness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.is_ready() { "ready" } else { "not ready" })?;
+        for (at, reason) in self.reasons.iter().enumerate() {
+            f.write_str(if at == 0 { ": " } else { "; " })?;
+            reason.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for NotReady {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotRunning => f.write_str("the worker does not run"),
+            Self::Stopping => f.write_str("the worker stops"),
+            Self::Unanswered { queue, seconds, error } => {
+                match seconds {
+                    Some(seconds) => write!(f, "queue `{queue}`: no turn was carried out for {seconds} s")?,
+                    None => write!(f, "queue `{queue}`: no turn was carried out yet")?,
+                }
+                error.as_ref().map_or(Ok(()), |error| write!(f, " ({error})"))
+            }
+            Self::RuntimeStalled { seconds } => {
+                write!(f, "the runtime has not moved for {seconds} s: tasks block its threads")
+            }
+            Self::Stuck { jobs, of } => {
+                write!(f, "{jobs} of {of} places are held by jobs that go on although their time is up")
+            }
+        }
+    }
+}
+
+/// What a worker shows of itself.
+#[derive(Debug)]
+pub(super) struct Vitals {
+    start: Instant,
+    running: AtomicBool,
+    /// When the runtime last moved, in milliseconds since `start`.
+    moved_ms: AtomicU64,
+    stuck: AtomicUsize,
+    concurrency: usize,
+    lanes: Vec<Consuming>,
+}
+
+/// What one lane shows of itself.
+#[derive(Debug)]
+struct Consuming {
+    queue: QueueName,
+    /// When a turn was last carried out, in milliseconds since `start`.
+    done_ms: AtomicU64,
+    /// What the last turn said, if it failed.
+    error: Mutex<Option<String>>,
+}
+
+impl Vitals {
+    pub(super) fn new<'a>(queues: impl Iterator<Item = &'a QueueName>, concurrency: usize) -> Self {
+        let lane = |queue: &QueueName| Consuming {
+            queue: queue.clone(),
+            done_ms: AtomicU64::new(NEVER),
+            error: Mutex::default(),
+        };
+        Self {
+            start: Instant::now(),
+            running: AtomicBool::new(false),
+            moved_ms: AtomicU64::new(0),
+            stuck: AtomicUsize::new(0),
+            concurrency,
+            lanes: queues.map(lane).collect(),
+        }
+    }
+
+    /// Says that the worker runs, until the answer is dropped.
+    pub(super) fn run(self: &Arc<Self>) -> impl Drop + use<> {
+        struct Runs(Arc<Vitals>);
+        impl Drop for Runs {
+            fn drop(&mut self) {
+                self.0.running.store(false, Ordering::SeqCst);
+            }
+        }
+        self.moved_ms.store(self.elapsed_ms(), Ordering::Relaxed);
+        self.running.store(true, Ordering::SeqCst);
+        Runs(Arc::clone(self))
+    }
+
+    /// Moves as long as the runtime that it runs on.
+    pub(super) fn movement(self: &Arc<Self>) -> impl Future<Output = ()> + Send + use<> {
+        let of = Arc::clone(self);
+        async move {
+            loop {
+                of.moved_ms.store(of.elapsed_ms(), Ordering::Relaxed);
+                tokio::time::sleep(SHOW).await;
+            }
+        }
+    }
+
+    /// How long the runtime has not moved.
+    pub(super) fn still(&self) -> Duration {
+        Duration::from_millis(self.elapsed_ms().saturating_sub(self.moved_ms.load(Ordering::Relaxed)))
+    }
+
+    /// A turn of lane `at` was carried out.
+    pub(super) fn done(&self, at: usize) {
+        self.lanes[at].done_ms.store(self.elapsed_ms(), Ordering::Relaxed);
+    }
+
+    /// A turn of lane `at` failed.
+    pub(super) fn failed(&self, at: usize, error: String) {
+        *self.lanes[at].error() = Some(error);
+    }
+
+    /// Turns of lane `at` are carried out again.
+    pub(super) fn answered_again(&self, at: usize) {
+        *self.lanes[at].error() = None;
+    }
+
+    /// A job goes on although its time is up.
+    pub(super) fn stick(&self) {
+        self.stuck.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many jobs go on although their time is up.
+    pub(super) fn stuck(&self) -> usize {
+        self.stuck.load(Ordering::Relaxed)
+    }
+
+    /// Such a job ended at last.
+    pub(super) fn unstick(&self) {
+        self.stuck.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn readiness(&self, stopping: bool) -> Readiness {
+        let stuck = self.stuck();
+        let mut reasons = Vec::new();
+        if !self.running.load(Ordering::SeqCst) {
+            reasons.push(NotReady::NotRunning);
+        } else if stopping {
+            reasons.push(NotReady::Stopping);
+        } else {
+            let still = self.still();
+            if still >= STALLED {
+                reasons.push(NotReady::RuntimeStalled { seconds: still.as_secs() });
+            }
+            if stuck * 2 >= self.concurrency && stuck > 0 {
+                reasons.push(NotReady::Stuck { jobs: stuck, of: self.concurrency });
+            }
+            let now = self.elapsed_ms();
+            reasons.extend(self.lanes.iter().filter_map(|lane| lane.not_ready(now)));
+        }
+        Readiness { reasons, stuck, concurrency: self.concurrency }
+    }
+
+    fn elapsed_ms(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(NEVER - 1)
+    }
+}
+
+impl Consuming {
+    fn not_ready(&self, now: u64) -> Option<NotReady> {
+        let done = self.done_ms.load(Ordering::Relaxed);
+        let since = (done != NEVER).then(|| Duration::from_millis(now.saturating_sub(done)));
+        if since.is_some_and(|since| since < UNANSWERED) {
+            return None;
+        }
+        let (queue, seconds) = (self.queue.to_string(), since.map(|since| since.as_secs()));
+        Some(NotReady::Unanswered { queue, seconds, error: self.error().clone() })
+    }
+
+    fn error(&self) -> MutexGuard<'_, Option<String>> {
+        self.error.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn vitals(names: &[&str]) -> Arc<Vitals> {
+        let queues: Vec<_> = names.iter().map(|name| QueueName::new(*name).unwrap()).collect();
+        Arc::new(Vitals::new(queues.iter(), 4))
+    }
+
+    #[test]
+    fn only_a_turn_that_was_carried_out_makes_a_queue_ready() {
+        let vitals = vitals(&["mail", "sums"]);
+        assert_eq!(vitals.readiness(false).reasons(), [NotReady::NotRunning]);
+        let runs = vitals.run();
+        vitals.done(0);
+        vitals.failed(1, "refused".into());
+        let readiness = vitals.readiness(false);
+        assert_eq!(readiness.to_string(), "not ready: queue `sums`: no turn was carried out yet (refused)");
+        vitals.done(1);
+        assert_eq!(vitals.readiness(false).to_string(), "ready");
+        assert_eq!(vitals.readiness(true).reasons(), [NotReady::Stopping]);
+        drop(runs);
+        assert_eq!(vitals.readiness(false).reasons(), [NotReady::NotRunning]);
+    }
+
+    #[test]
+    fn a_turn_long_ago_is_none() {
+        let lane = &vitals(&["mail"]).lanes[0];
+        lane.done_ms.store(1_000, Ordering::Relaxed);
+        assert_eq!(lane.not_ready(12_999), None);
+        let queue = "mail".to_owned();
+        assert_eq!(lane.not_ready(13_000), Some(NotReady::Unanswered { queue, seconds: Some(12), error: None }));
+    }
+
+    #[test]
+    fn stuck_jobs_count_from_half_of_the_places_on_and_all_of_them_need_a_restart() {
+        let vitals = vitals(&["mail"]);
+        let _runs = vitals.run();
+        vitals.done(0);
+        vitals.stick();
+        assert!(vitals.readiness(false).is_ready());
+        vitals.stick();
+        let readiness = vitals.readiness(false);
+        assert_eq!(readiness.reasons(), [NotReady::Stuck { jobs: 2, of: 4 }]);
+        assert!(!readiness.needs_restart());
+        vitals.stick();
+        vitals.stick();
+        assert!(vitals.readiness(false).needs_restart());
+        vitals.unstick();
+        assert_eq!(vitals.readiness(false).stuck(), 3);
+    }
+}

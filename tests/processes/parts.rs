@@ -1,0 +1,76 @@
+//! A part of a worker that dies is started again; one that dies again and again ends the process.
+
+use std::time::{Duration, Instant};
+
+use task_runtime::client::JobStatus;
+
+use crate::tasks::Work;
+use crate::{BOUND, Bench, queue};
+
+#[tokio::test]
+async fn a_loop_that_dies_in_the_middle_begins_its_jobs_again_and_counts_nothing() {
+    let bench = Bench::new().await;
+    let jobs = bench.client.enqueue_all((0..20).map(|n| Work::new(n, 500_u64))).await.unwrap();
+    // The first time what has been claimed runs already.
+    let points = "claimed=1*panic->off;turn-answered=1*off->1*panic->off";
+    let mut worker = bench.program(&["worker", "work", "--lease", "2s"]).env("FAILPOINTS", points).start();
+    for _ in 0..2 {
+        let line = worker.wait_for_line("a part of the worker died", BOUND);
+        assert!(line.contains("the loop of a queue"), "{line}");
+    }
+    for job in &jobs {
+        job.result_within(BOUND).await.unwrap();
+        assert!(matches!(job.status().await.unwrap(), JobStatus::Completed { attempts: 1, .. }));
+    }
+    let counts = bench.client.counts(&queue("work")).await.unwrap();
+    assert_eq!((counts.running, counts.ready, counts.finished), (0, 0, 20), "{counts:?}");
+    worker.signal(libc::SIGTERM);
+    assert_eq!(worker.wait(BOUND).code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_heartbeat_and_a_recovery_that_die_go_on() {
+    let bench = Bench::new().await;
+    let points = "heartbeat=2*panic->off;recovery=2*panic->off";
+    let mut worker = bench.program(&["worker", "work", "--lease", "1s"]).env("FAILPOINTS", points).start();
+    for _ in 0..4 {
+        worker.wait_for_line("a part of the worker died", BOUND);
+    }
+    // Longer than the lease, beside one who would take it over.
+    let job = Work::new(1_u64, 4_000_u64).options().enqueue_on(&bench.client).await.unwrap();
+    worker.wait_for_line("begin 1", BOUND);
+    let mut other = bench.worker(&["work", "--lease", "1s"]);
+    job.result_within(BOUND).await.unwrap();
+    assert!(!other.lines().iter().any(|line| line == "begin 1"));
+    // And it recovers what others leave.
+    let lost = Work::new(2_u64, 100_u64);
+    worker.freeze();
+    let lost = lost.options().enqueue_on(&bench.client).await.unwrap();
+    other.wait_for_line("begin 2", BOUND);
+    worker.thaw();
+    lost.result_within(BOUND).await.unwrap();
+    let lost = Work::new(3_u64, 1_000_u64);
+    worker.freeze();
+    let lost = lost.options().enqueue_on(&bench.client).await.unwrap();
+    other.wait_for_line("begin 3", BOUND);
+    other.kill9();
+    worker.thaw();
+    assert_eq!(lost.result_within(BOUND).await.unwrap(), 3);
+}
+
+#[tokio::test]
+async fn a_part_that_dies_again_and_again_ends_the_process() {
+    for (point, part) in [("lane", "the loop of a queue"), ("heartbeat", "the heartbeat"), ("recovery", "recovery")] {
+        let bench = Bench::new().await;
+        let mut worker = bench.program(&["worker", "work"]).env("FAILPOINTS", format!("{point}=panic")).start();
+        let start = Instant::now();
+        let status = worker.wait(BOUND);
+        let lines = worker.lines().join("\n");
+        assert_eq!(status.code(), Some(1), "{lines}");
+        assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+        let error =
+            format!("error: the worker ended: parts of it died 5 times within 60s; at last {part}: panicked at");
+        assert!(lines.contains(&error), "{lines}");
+        assert_eq!(lines.matches("a part of the worker died").count(), 4, "{lines}");
+    }
+}

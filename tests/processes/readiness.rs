@@ -1,0 +1,155 @@
+//! Whether a worker consumes is measured where it consumes, and told over HTTP.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use support::{Line, Proxy, Running, Server, Way, eventually_blocking};
+use task_runtime::Client;
+
+use crate::tasks::{AddNumbers, Hog};
+use crate::{BOUND, Bench, program};
+
+/// How soon a worker says that it does not consume.
+const TOLD: Duration = Duration::from_secs(15);
+/// How soon it consumes again once the server answers, and says so.
+const RESUMED: Duration = Duration::from_secs(10);
+
+/// Where a worker answers.
+pub(crate) struct Health(String);
+
+impl Health {
+    pub(crate) fn of(worker: &mut Running) -> Self {
+        let line = worker.wait_for_line("health is served", BOUND);
+        Self(line.split("address=").nth(1).expect("the line ends with the address").trim().to_owned())
+    }
+
+    /// The status and the text of one answer.
+    pub(crate) fn get(&self, path: &str) -> (u16, String) {
+        self.ask(format!("GET {path} HTTP/1.1\r\nhost: here\r\n\r\n").as_bytes())
+    }
+
+    fn ask(&self, question: &[u8]) -> (u16, String) {
+        let mut stream = self.connect();
+        stream.write_all(question).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status line");
+        (status, answer.split("\r\n\r\n").nth(1).expect("a body").trim().to_owned())
+    }
+
+    fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(&self.0).unwrap();
+        stream.set_read_timeout(Some(BOUND)).unwrap();
+        stream
+    }
+
+    /// Waits for an answer of `/health/ready` with this status; its text.
+    #[track_caller]
+    pub(crate) fn wait_for(&self, status: u16, bound: Duration) -> String {
+        eventually_blocking(&format!("the worker answers {status}"), bound, || {
+            let (now, text) = self.get("/health/ready");
+            (now == status).then_some(text)
+        })
+    }
+}
+
+fn worker(url: &str, arguments: &[&str]) -> (Running, Health) {
+    let mut worker =
+        program(&[&["worker", "--health", "127.0.0.1:0"], arguments].concat()).env("REDIS_URL", url).start();
+    let health = Health::of(&mut worker);
+    (worker, health)
+}
+
+/// An outage is seen by the worker within its time, is no reason for a restart, and its end is seen too.
+async fn is_told<S>(url: &str, server: &mut S, fails: impl FnOnce(&mut S), comes_back: impl FnOnce(&mut S)) {
+    let (_worker, health) = worker(url, &["sums"]);
+    assert_eq!(health.wait_for(200, BOUND), "ready");
+    let client = Client::connect(url).await.unwrap();
+    fails(server);
+    let text = health.wait_for(503, TOLD);
+    assert!(text.starts_with("not ready: queue `sums`: no turn was carried out for 1"), "{text}");
+    assert_eq!(health.get("/health/live"), (200, "live".to_owned()));
+    comes_back(server);
+    let back = Instant::now();
+    assert_eq!(health.wait_for(200, RESUMED), "ready");
+    let sum = loop {
+        if let Ok(job) = AddNumbers::new(1_u64, 2_u64).options().enqueue_on(&client).await {
+            break job.result_within(RESUMED).await.unwrap();
+        }
+        assert!(back.elapsed() < RESUMED, "nothing is enqueued {:?} after the server was back", back.elapsed());
+    };
+    assert!(sum == 3 && back.elapsed() < RESUMED, "{:?}", back.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_worker_whose_server_was_killed_is_not_ready_until_it_is_back() {
+    let mut server = Server::redis().config("appendonly yes").start();
+    is_told(&server.url(), &mut server, Server::kill9, Server::restart).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_worker_whose_server_stands_still_is_not_ready_until_it_moves() {
+    let mut server = Server::redis().start();
+    is_told(&server.url(), &mut server, Server::freeze, Server::thaw).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_worker_that_is_cut_off_without_a_word_is_not_ready_until_it_gets_through() {
+    let server = Server::redis().start();
+    let mut proxy = Proxy::to(server.port());
+    let cut = |proxy: &mut Proxy| [Way::Requests, Way::Replies].map(|way| proxy.set(way, Line::Hold));
+    is_told(&proxy.url(), &mut proxy, |proxy| _ = cut(proxy), |proxy| proxy.heal()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn of_several_queues_only_the_one_that_is_not_consumed_is_named() {
+    let server = Server::redis().start();
+    let (_worker, health) = worker(&server.url(), &["sums", "work"]);
+    health.wait_for(200, BOUND);
+    // The connection answers as ever; only the turns of this queue are refused.
+    server.command(&["SET", "{task:sums}:asked", "of another type"]);
+    let text = health.wait_for(503, TOLD);
+    assert!(text.contains("queue `sums`: no turn") && text.contains("WRONGTYPE"), "{text}");
+    assert!(!text.contains("`work`"), "{text}");
+    server.command(&["DEL", "{task:sums}:asked"]);
+    health.wait_for(200, RESUMED);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_worker_whose_runtime_is_blocked_still_answers_and_is_not_ready() {
+    let bench = Bench::new().await;
+    let mut worker =
+        bench.program(&["worker", "work", "--health", "127.0.0.1:0"]).env("TOKIO_WORKER_THREADS", "1").start();
+    let health = Health::of(&mut worker);
+    health.wait_for(200, BOUND);
+    Hog::new(12_000_u64).options().enqueue_on(&bench.client).await.unwrap();
+    let text = health.wait_for(503, TOLD);
+    assert!(text.contains("the runtime has not moved for"), "{text}");
+    health.wait_for(200, BOUND);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_worker_that_stops_is_not_ready_and_health_answers_only_what_it_should() {
+    let bench = Bench::new().await;
+    let mut worker = bench.start(&["worker", "work", "--health", "127.0.0.1:0"]);
+    let health = Health::of(&mut worker);
+    health.wait_for(200, BOUND);
+    assert_eq!(health.get("/health/ready?verbose").0, 200);
+    assert_eq!(health.get("/").0, 404);
+    assert_eq!(health.ask(b"POST /health/ready HTTP/1.1\r\n\r\n").0, 405);
+    assert_eq!(health.ask(b"GET \xff HTTP/1.1\r\n\r\n").0, 400);
+    // Those who say nothing keep nobody else from an answer.
+    let silent: Vec<_> = (0..15).map(|_| health.connect()).collect();
+    assert_eq!(health.get("/health/live").0, 200);
+    drop(silent);
+    crate::tasks::Work::new(1_u64, 3_000_u64).options().enqueue_on(&bench.client).await.unwrap();
+    worker.wait_for_line("begin 1", BOUND);
+    worker.signal(libc::SIGTERM);
+    assert_eq!(health.wait_for(503, TOLD), "not ready: the worker stops");
+    assert_eq!(worker.wait(BOUND).code(), Some(0));
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let (code, text) = crate::ended(bench.start(&["worker", "--health", &address]));
+    assert!(code == 1 && text.contains(&format!("no health can be served at {address}")), "{text}");
+}
