@@ -26,7 +26,10 @@ impl Lane {
     /// Makes the next turn, and everything that must come before it.
     pub(super) async fn turn(&mut self, stage: Stage) {
         match self.exchange(stage).await {
-            Ok(()) => {
+            // An answer that carried nothing out ends no pause: a turn that fails in the middle on the
+            // server is out of step the next time, again and again.
+            Ok(false) => {}
+            Ok(true) => {
                 if self.pause.success() {
                     self.shared.handle.vitals().answered_again(self.at);
                     tracing::info!(queue = %self.queue, "the broker answers again");
@@ -43,7 +46,8 @@ impl Lane {
         }
     }
 
-    async fn exchange(&mut self, stage: Stage) -> Result<(), Error> {
+    /// Answers whether a turn was carried out.
+    async fn exchange(&mut self, stage: Stage) -> Result<bool, Error> {
         self.begin().await?;
         self.adopt().await?;
         let moves = self.shared.permits.moves();
@@ -73,6 +77,7 @@ impl Lane {
             Ok(TurnAnswer::Done(done)) => {
                 self.done(&turn, done);
                 self.stop_when_drained(moves);
+                return Ok(true);
             }
             Ok(TurnAnswer::OutOfStep { last, running }) => {
                 tracing::debug!(queue = %self.queue, step = turn.step, last, "out of step");
@@ -93,7 +98,7 @@ impl Lane {
                 return Err(error);
             }
         }
-        Ok(())
+        Ok(false)
     }
 
     /// The turn that was under way is waited for no longer.
