@@ -1,5 +1,6 @@
 //! Typed background jobs for Rust services, held by Redis, Valkey or the process itself.
 
+#[cfg(feature = "worker")]
 #[macro_use]
 mod fail_point;
 

@@ -89,7 +89,6 @@ pub(super) async fn send(
         }
         let again = first.map(|first| now - first);
         let answer = timeout_at(deadline, broker.enqueue(queue, jobs, again)).await;
-        fail_point!("enqueue-answered");
         match answer {
             Ok(Ok(answers)) if answers.len() == jobs.len() => return Ok(answers),
             Ok(Ok(answers)) => {

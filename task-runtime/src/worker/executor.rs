@@ -29,6 +29,14 @@ const CANCEL_GRACE: Duration = Duration::from_secs(10);
 /// stuck.
 pub(super) const STUCK_GRACE: Duration = Duration::from_secs(10);
 
+/// A claim that has a permit to run, and is yet to begin.
+pub(super) struct Arrived {
+    pub(super) claim: Claim,
+    /// The record beside it, read.
+    pub(super) state: State,
+    pub(super) permit: Permit,
+}
+
 /// Runs the jobs of one queue.
 pub(super) struct Executor {
     pub(super) registry: Arc<Registry>,
@@ -42,11 +50,11 @@ pub(super) struct Executor {
 
 impl Executor {
     /// Begins an attempt. How it ends is told to the inbox; the permit goes back then.
-    pub(super) fn begin(&mut self, claim: Claim, permit: Permit) -> (JobId, OnLoan) {
+    pub(super) fn begin(&mut self, arrived: Arrived) -> (JobId, OnLoan) {
+        let Arrived { claim, state, permit } = arrived;
         self.last += 1;
         let number = self.last;
         let (stop, id) = (Stop::default(), claim.id);
-        let state = State::decode(claim.state.as_deref());
         let opened = open(&self.registry, claim.envelope);
         let header =
             opened.as_ref().map_or_else(|refused| refused.header.as_deref(), |(_, envelope)| Some(&envelope.header));

@@ -6,18 +6,18 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use crate::broker::{Broker, Claim, Incarnation, MAX_RECOVER, MAX_WAKE_WAIT, Retention, Turn};
+use crate::broker::{Broker, Incarnation, MAX_RECOVER, MAX_WAKE_WAIT, Retention, Turn};
 use crate::error::Error;
 use crate::handler::catch_in;
 use crate::job::{JobId, QueueName};
 
 use super::board::Board;
 use super::deaths::Deaths;
-use super::executor::Executor;
+use super::executor::{Arrived, Executor};
 use super::heartbeat::Beat;
 use super::inbox::Inbox;
 use super::pause::Pause;
-use super::permits::{Permit, Permits, Reserved};
+use super::permits::{Permits, Reserved};
 use super::shutdown::{Stage, WorkerHandle};
 use super::wake::Wake;
 
@@ -68,7 +68,7 @@ pub(super) struct Lane {
     pub(super) step: u64,
     pub(super) board: Board,
     /// Claims that are not begun yet: the next turn is sent before, so that the broker works too.
-    pub(super) arrived: Vec<(Claim, Permit)>,
+    pub(super) arrived: Vec<Arrived>,
     /// Jobs on loan of which nothing is known here yet.
     pub(super) to_adopt: Vec<JobId>,
     /// What a turn whose answer never came may have claimed stays reserved.
@@ -212,9 +212,10 @@ impl Lane {
 
     /// Jobs that go on although their time is up are told of, once a second.
     fn see_to_late(&mut self) {
-        if self.late_by <= Instant::now() {
-            self.late_by = Instant::now() + LOOK_WHILE_BUSY;
-            self.board.tell_late(self.late_by.into_std() - LOOK_WHILE_BUSY);
+        let now = Instant::now();
+        if self.late_by <= now {
+            self.late_by = now + LOOK_WHILE_BUSY;
+            self.board.tell_late(now.into_std());
             self.read_inbox();
         }
         if self.alone_until.is_some() && self.shared.handle.vitals().stuck() > 0 {
@@ -274,17 +275,22 @@ impl Lane {
     /// After it died in the middle of something: what runs is stopped, and the next turn, which is
     /// out of step, tells what is on loan. That begins anew, and counts neither attempt nor crash.
     fn start_over(&mut self) {
-        self.board = Board::default();
-        self.arrived.clear();
-        self.to_adopt.clear();
-        self.reserved.clear();
+        self.let_go();
         self.under_way = None;
-        self.in_doubt = false;
         self.set_step(0);
         self.must_turn = true;
         self.pause = Pause::default();
         self.wake = Wake::new(Arc::clone(&self.shared.broker), self.queue.clone());
         self.set_hungry(true);
+    }
+
+    /// Stops what runs, and forgets all that is on loan.
+    fn let_go(&mut self) {
+        self.board = Board::default();
+        self.arrived.clear();
+        self.to_adopt.clear();
+        self.reserved.clear();
+        self.in_doubt = false;
     }
 
     pub(super) fn set_hungry(&mut self, hungry: bool) {
@@ -299,11 +305,7 @@ impl Lane {
             "the lease was lost: its jobs are stopped here, and run again elsewhere"
         );
         self.beat.stop();
-        self.board = Board::default();
-        self.arrived.clear();
-        self.to_adopt.clear();
-        self.reserved.clear();
-        self.in_doubt = false;
+        self.let_go();
         self.incarnation = self.shared.incarnation();
         self.registered = false;
         self.step = 0;

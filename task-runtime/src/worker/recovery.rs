@@ -85,10 +85,8 @@ impl Recovery {
             freed += condemned.jobs.len();
             let decide = |job: &Claim| decide(job, condemned.on_board, lease.incarnation.is_in_company());
             let decided: Vec<_> = condemned.jobs.iter().map(decide).collect();
-            fail_point!("recovery-condemned");
             self.broker().settle_for(&self.queue, &lease.incarnation, &decided).await?;
             lease.ends_ms = 0;
-            fail_point!("recovery-part-done");
         }
         Ok(())
     }

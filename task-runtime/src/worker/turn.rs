@@ -11,6 +11,7 @@ use crate::broker::{Claim, MAX_TURN, Turn, TurnAnswer, TurnDone};
 use crate::error::Error;
 use crate::job::{DEFAULT_PRIORITY, Header, JobId, MAX_PRIORITY, State};
 
+use super::executor::Arrived;
 use super::lane::{Lane, next_look};
 use super::shutdown::Stage;
 
@@ -54,7 +55,6 @@ impl Lane {
         let turn = Arc::new(self.next_turn(stage));
         self.under_way = Some(Arc::clone(&turn));
         let (broker, queue) = (Arc::clone(&self.shared.broker), self.queue.clone());
-        fail_point!("turn-begins");
         let answer = {
             let mut asked = broker.turn(&queue, &turn);
             let at_once = poll_immediate(&mut asked).await;
@@ -197,19 +197,21 @@ impl Lane {
 
     /// Takes permits for claims, which begin as soon as no turn has to be sent before.
     fn claimed(&mut self, claims: Vec<Claim>) {
-        let few = claims.iter().map(|claim| State::decode(claim.state.as_deref()).crashes > 0);
-        let permits = self.reserved.take(few);
-        self.arrived.extend(claims.into_iter().zip(permits));
+        let states: Vec<_> = claims.iter().map(|claim| State::decode(claim.state.as_deref())).collect();
+        let permits = self.reserved.take(states.iter().map(|state| state.crashes > 0));
+        let all = claims.into_iter().zip(states).zip(permits);
+        self.arrived.extend(all.map(|((claim, state), permit)| Arrived { claim, state, permit }));
     }
 
     /// Runs what was claimed, or gives it back at once when the worker stops meanwhile.
     pub(super) fn begin_arrived(&mut self) {
         let running = *self.stages.borrow() == Stage::Running;
-        for (claim, permit) in self.arrived.drain(..) {
+        for arrived in self.arrived.drain(..) {
             if running {
-                let (id, job) = self.executor.begin(claim, permit);
+                let (id, job) = self.executor.begin(arrived);
                 self.board.add(id, job);
             } else {
+                let claim = arrived.claim;
                 self.board.refuse(claim.id, priority(&claim.envelope));
             }
         }

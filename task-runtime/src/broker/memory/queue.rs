@@ -1,7 +1,6 @@
 //! The state of one queue, named as the keys of the Redis broker, and the moves that verbs share.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
-use std::time::Duration;
 
 use super::scores::Scores;
 use crate::broker::{Counts, Incarnation, MAX_WAKE, Retention};
@@ -197,29 +196,13 @@ impl Queue {
         all.take(limit).map(|(.., id)| id.clone()).collect()
     }
 
-    /// Ends a job: the record takes the place of the envelope. Without retention it is kept, for only
-    /// workers know what is to be kept.
-    pub(super) fn finish(
-        &mut self,
-        id: &JobId,
-        record: Vec<u8>,
-        keep: Option<Duration>,
-        retention: Option<&Retention>,
-        now: i64,
-    ) {
-        self.keep(id, record, keep, retention, now);
-        self.jobs.remove(id);
-        self.states.remove(id);
-        self.tell(id);
-    }
-
     /// Buries a job: envelope and state stay.
     pub(super) fn bury(&mut self, id: &JobId, now: i64) {
         self.dead.insert(id.clone(), now);
         self.tell(id);
     }
 
-    fn tell(&mut self, id: &JobId) {
+    pub(super) fn tell(&mut self, id: &JobId) {
         self.asked.remove(id);
         if self.watched.remove(id) {
             self.ended.push(id.clone());

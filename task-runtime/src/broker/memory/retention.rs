@@ -8,8 +8,9 @@ use crate::broker::{FLOOR, MAX_KEPT, MAX_RECOVER, Retention};
 use crate::job::JobId;
 
 impl Queue {
-    /// Keeps the end record of a job, unless records without a result are not kept at all.
-    pub(super) fn keep(
+    /// Ends a job: the record takes the place of the envelope, unless records without a result are
+    /// not kept at all. Without retention they are, for only workers know what is to be kept.
+    pub(super) fn finish(
         &mut self,
         id: &JobId,
         record: Vec<u8>,
@@ -17,15 +18,18 @@ impl Queue {
         retention: Option<&Retention>,
         now: i64,
     ) {
+        let forgets = keep.is_none() && retention.is_some_and(|retention| retention.finished == 0);
         match keep {
             Some(keep) => self.kept.insert(id.clone(), now.saturating_add(ms(keep.max(FLOOR)))),
-            None if retention.is_some_and(|retention| retention.finished == 0) => {
-                self.forgotten = Some(now);
-                return;
-            }
+            None if forgets => self.forgotten = Some(now),
             None => self.done.push_back((now, id.clone())),
         }
-        self.finished.insert(id.clone(), record);
+        if !forgets {
+            self.finished.insert(id.clone(), record);
+        }
+        self.jobs.remove(id);
+        self.states.remove(id);
+        self.tell(id);
     }
 
     /// Forgets at most `limit` records of each kind: those beyond their number, but none younger than

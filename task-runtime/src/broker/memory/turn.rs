@@ -61,10 +61,10 @@ impl Queue {
         }
         // In proportion to what is added, and by the turns that add something.
         if ended > 0 {
-            self.trim(&turn.retention, 2 * ended + 16, now);
+            self.trim(&turn.retention, ended + 16, now);
         }
         if buried > 0 {
-            self.trim_dead(&turn.retention, 2 * buried + 16, now);
+            self.trim_dead(&turn.retention, buried + 16, now);
         }
         // 8.
         let left = !self.paused && self.has_ready();

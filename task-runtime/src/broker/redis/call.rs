@@ -12,10 +12,10 @@ use crate::job::{JobId, Settlement};
 
 /// Room for the arguments of a call that carries no jobs.
 const FEW_ARGS: usize = 64;
-/// What stands before an end record, and never before an envelope (`lib/record.lua`).
-const END: u8 = b'=';
 /// Room for their bytes.
 const FEW_BYTES: usize = 2 * 1024;
+/// What stands before an end record, and never before an envelope (`lib/record.lua`).
+const END: u8 = b'=';
 
 /// A request that is being written.
 pub(super) struct Call {
@@ -146,6 +146,7 @@ impl Call {
     /// A settlement that does not finish its job.
     fn settlement(self, id: &JobId, settlement: &Settlement) -> Self {
         match settlement {
+            // It stands in one of the groups.
             Settlement::Finish { .. } => self,
             Settlement::Dead { state } => self.moved("d", id, state, "", ""),
             Settlement::Retry { state, delay, priority } => self.moved("r", id, state, ms(*delay), *priority),

@@ -1,7 +1,5 @@
 //! The floor: the least that jobs can cost on a server, three bare scripts, as a yardstick.
 
-use redis::Value;
-
 use super::{Call, RedisBroker, reply, script};
 use crate::error::Error;
 use crate::job::QueueName;
@@ -60,10 +58,10 @@ impl Floor<'_> {
     }
 
     /// Ends the wait of one that is [blocked](Self::blocked).
-    pub(crate) async fn ring(&self) -> Result<Value, Error> {
+    pub(crate) async fn ring(&self) -> Result<(), Error> {
         let keys = self.broker.keys(self.queue);
         let mut push = redis::cmd("RPUSH");
         push.arg(keys.key("bell")).arg("1");
-        Ok(self.broker.servers.send(keys.tag(), &push).await?)
+        Ok(self.broker.servers.send(keys.tag(), &push).await.map(drop)?)
     }
 }

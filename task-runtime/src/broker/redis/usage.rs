@@ -32,7 +32,7 @@ pub(crate) struct Usage {
 pub(crate) struct ServerKind {
     /// `Redis 7.0.15` or `Valkey 9.0.0`.
     pub(crate) name: String,
-    /// Whether it keeps an append-only file, and how often that reaches the disk.
+    /// Whether it keeps an append-only file.
     pub(crate) append_only: bool,
     /// Bytes that it may allocate; zero when there is no bound.
     pub(crate) max_memory: u64,

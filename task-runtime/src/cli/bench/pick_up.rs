@@ -110,7 +110,7 @@ async fn floor(scratch: &Scratch, samples: usize) -> Result<Times, Exit> {
         let rung = async {
             sleep(Duration::from_millis(fastrand::u64(PAUSE_MS))).await;
             let called = Instant::now();
-            floor.ring().await.map(|_| called)
+            floor.ring().await.map(|()| called)
         };
         let answered = async { floor.blocked().await.map(|()| Instant::now()) };
         let (called, answered) = futures_util::future::try_join(rung, answered).await?;

@@ -76,7 +76,7 @@ local function settle(ends, moves, retention)
     redis.call('SREM', asked, unpack(buried))
     tell(buried)
     if retention then
-      trim_dead(retention, 2 * #buried + 16)
+      trim_dead(retention, #buried + 16)
     end
   end
   return claimable
