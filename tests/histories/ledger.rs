@@ -7,8 +7,8 @@ use task_runtime::broker::{Cancelled, Claim, Due, Enqueued, FLOOR, Status};
 use task_runtime::job::{JobId, Settlement};
 
 use crate::request::{Reply, Request};
-use crate::view::View;
 use crate::worker::COMPLETED;
+use support::View;
 
 /// One job; its id may have another one when this is forgotten.
 #[derive(Clone, Debug, Default)]

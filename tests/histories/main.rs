@@ -30,7 +30,6 @@ mod play;
 mod request;
 mod runner;
 mod site;
-mod view;
 mod worker;
 mod world;
 

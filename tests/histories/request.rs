@@ -9,7 +9,7 @@ use task_runtime::broker::{
 };
 use task_runtime::job::{JobId, QueueName};
 
-use crate::view::View;
+use support::View;
 
 /// How long a lease lasts.
 pub(crate) const LEASE: Duration = Duration::from_secs(30);

@@ -9,8 +9,8 @@ use crate::ledger::{Ledger, Step};
 use crate::operation::{Fate, History, Keep};
 use crate::request::{Reply, Request};
 use crate::site::Site;
-use crate::view::View;
 use crate::worker::Worker;
+use support::View;
 
 /// The time at which every history begins, in milliseconds since 1970.
 const START_MS: i64 = 1_700_000_000_000;

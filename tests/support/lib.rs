@@ -31,6 +31,7 @@ mod program;
 mod proxy;
 mod server;
 mod shared;
+mod view;
 
 pub use certificates::Certificates;
 pub use chaos::{CHAOS_SECONDS, goes_on_for};
@@ -44,3 +45,4 @@ pub use proxy::{Fault, Injected, Line, On, Proxy, Way, When};
 pub use redis;
 pub use server::Server;
 pub use shared::{shared_cluster, shared_redis, shared_valkey};
+pub use view::View;

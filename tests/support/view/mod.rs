@@ -1,34 +1,37 @@
 //! What a server holds of a queue, and what must be true of it at any moment.
 
+mod read;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use support::redis::{Value, from_redis_value};
+use redis::{Value, from_redis_value};
 use task_runtime::broker::{Counts, Status};
 use task_runtime::job::{EndRecord, JobId};
 
-use crate::site::{list, pairs, set};
+use read::{list, pairs, set};
 
-/// The keys of a queue, read.
+/// The keys of a queue, read; the table of keys says what each of them is.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct View {
-    pub(crate) jobs: BTreeMap<JobId, String>,
-    pub(crate) states: BTreeMap<JobId, String>,
-    pub(crate) lists: BTreeMap<String, Vec<JobId>>,
-    pub(crate) scheduled: BTreeMap<JobId, i64>,
-    pub(crate) workers: BTreeMap<String, i64>,
-    pub(crate) steps: BTreeMap<String, u64>,
-    pub(crate) running: BTreeMap<String, BTreeSet<JobId>>,
-    pub(crate) asked: BTreeSet<JobId>,
-    pub(crate) marks: BTreeMap<JobId, String>,
-    pub(crate) parked: BTreeSet<String>,
-    pub(crate) parked_tasks: BTreeSet<String>,
-    pub(crate) finished: BTreeMap<JobId, String>,
-    pub(crate) done: BTreeMap<JobId, i64>,
-    pub(crate) kept: BTreeMap<JobId, i64>,
-    pub(crate) dead: BTreeMap<JobId, i64>,
-    pub(crate) watched: BTreeSet<JobId>,
-    pub(crate) wake: usize,
-    pub(crate) meta: BTreeMap<String, String>,
+#[expect(missing_docs, reason = "each is the key of its name")]
+pub struct View {
+    pub jobs: BTreeMap<JobId, String>,
+    pub states: BTreeMap<JobId, String>,
+    pub lists: BTreeMap<String, Vec<JobId>>,
+    pub scheduled: BTreeMap<JobId, i64>,
+    pub workers: BTreeMap<String, i64>,
+    pub steps: BTreeMap<String, u64>,
+    pub running: BTreeMap<String, BTreeSet<JobId>>,
+    pub asked: BTreeSet<JobId>,
+    pub marks: BTreeMap<JobId, String>,
+    pub parked: BTreeSet<String>,
+    pub parked_tasks: BTreeSet<String>,
+    pub finished: BTreeMap<JobId, String>,
+    pub done: BTreeMap<JobId, i64>,
+    pub kept: BTreeMap<JobId, i64>,
+    pub dead: BTreeMap<JobId, i64>,
+    pub watched: BTreeSet<JobId>,
+    pub wake: usize,
+    pub meta: BTreeMap<String, String>,
 }
 
 fn id(text: &str) -> Result<JobId, String> {
@@ -64,7 +67,7 @@ fn done(value: Value) -> Result<BTreeMap<JobId, i64>, String> {
 
 impl View {
     /// Takes down what one key holds.
-    pub(crate) fn set(&mut self, name: &str, value: Value) -> Result<(), String> {
+    fn set(&mut self, name: &str, value: Value) -> Result<(), String> {
         match name {
             "jobs" => {
                 for (id, text) in by_id(value, Ok)? {
@@ -137,7 +140,7 @@ impl View {
 
     /// What is wrong, if anything: each job is in the one place that its state says, nothing is left
     /// of one that ended, and every set on loan can be recovered.
-    pub(crate) fn fault(&self) -> Option<String> {
+    pub fn fault(&self) -> Option<String> {
         self.fault_of_jobs().or_else(|| self.fault_of_workers()).or_else(|| self.fault_beside())
     }
 
@@ -215,7 +218,7 @@ impl View {
     }
 
     /// What `status` must answer.
-    pub(crate) fn status(&self, id: &JobId) -> Status {
+    pub fn status(&self, id: &JobId) -> Status {
         let state = || self.states.get(id).map(|state| state.clone().into_bytes());
         if let Some(record) = self.finished.get(id) {
             return Status::Ended { record: record.clone().into_bytes() };
@@ -234,7 +237,7 @@ impl View {
     }
 
     /// What `counts` must answer.
-    pub(crate) fn counts(&self) -> Counts {
+    pub fn counts(&self) -> Counts {
         let running = self.running.values().map(BTreeSet::len).sum();
         let elsewhere = self.scheduled.len() + self.parked.len() + self.dead.len() + running;
         Counts {
@@ -250,7 +253,7 @@ impl View {
     }
 
     /// Whether `id` is on loan to `who`.
-    pub(crate) fn runs_on(&self, id: &JobId, who: &str) -> bool {
+    pub fn runs_on(&self, id: &JobId, who: &str) -> bool {
         self.running.get(who).is_some_and(|set| set.contains(id))
     }
 
@@ -261,7 +264,7 @@ impl View {
     }
 
     /// Whether nothing is left to run.
-    pub(crate) fn is_drained(&self) -> bool {
+    pub fn is_drained(&self) -> bool {
         self.running.is_empty()
             && self.lists.is_empty()
             && self.scheduled.is_empty()
