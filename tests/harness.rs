@@ -5,11 +5,11 @@ mod proxy;
 
 use std::net::TcpStream;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::{env, fs};
 
 use support::redis::{self, FromRedisValue, Value};
-use support::{Certificates, Cluster, Program, Running, Server};
+use support::{Certificates, Cluster, Program, Running, Server, WallClock};
 use support::{eventually, eventually_blocking, namespace, shared_cluster, shared_redis, shared_valkey};
 
 const BOUND: Duration = Duration::from_secs(20);
@@ -45,6 +45,29 @@ fn a_server_answers_on_its_port_and_on_its_socket() {
         let mut connection = redis::Client::open(url.as_str()).unwrap().get_connection().unwrap();
         let pid: String = redis::cmd("INFO").arg("server").query(&mut connection).unwrap();
         assert!(pid.contains(&format!("process_id:{}\r", server.pid())), "{url} is another server");
+    }
+}
+
+#[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "a wall clock is moved by a library that is preloaded")]
+fn the_wall_clock_of_a_process_is_moved_while_it_runs_and_no_other() {
+    let true_time = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() as i64;
+    let clock = WallClock::new();
+    let servers = [Server::redis(), Server::valkey()].map(|options| options.clock(&clock).start());
+    for seconds in [0, 3_600, -3_600, 0] {
+        clock.wrong_by(seconds);
+        for server in &servers {
+            let time: (i64, i64) = FromRedisValue::from_redis_value(server.command(&["TIME"])).unwrap();
+            let script = ["EVAL", "return redis.call('TIME')[1]", "0"];
+            let in_script = text(server.command(&script)).parse::<i64>().unwrap();
+            for seen in [time.0, in_script] {
+                assert!((seen - true_time() - seconds).abs() < 60, "{seen}, which is to be wrong by {seconds}");
+            }
+        }
+        let mut date = Program::new("/bin/date").arg("+seconds %s").clock(&clock).start();
+        let line = date.wait_for_line("seconds", BOUND);
+        let seen = line.trim_start_matches("seconds ").parse::<i64>().unwrap();
+        assert!((seen - true_time() - seconds).abs() < 60, "{seen}, which is to be wrong by {seconds}");
     }
 }
 

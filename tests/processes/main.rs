@@ -2,6 +2,7 @@
 
 mod bench;
 mod cli;
+mod clocks;
 mod crashes;
 mod hostile;
 mod outages;

@@ -20,6 +20,7 @@
 mod binary;
 mod certificates;
 mod chaos;
+mod clock;
 mod cluster;
 mod ending;
 mod eventually;
@@ -35,6 +36,7 @@ mod view;
 
 pub use certificates::Certificates;
 pub use chaos::{CHAOS_SECONDS, goes_on_for};
+pub use clock::WallClock;
 pub use cluster::Cluster;
 pub use ending::{Ledger, Runs, drained, nothing_is_lost, unknown_keys};
 pub use eventually::{eventually, eventually_blocking};

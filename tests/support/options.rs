@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use crate::Server;
 use crate::binary::Engine;
 use crate::certificates::Certificates;
+use crate::{Server, WallClock};
 
 /// The user the harness itself logs in as, so that a test may change the default user, its password and its rights.
 pub(crate) const HARNESS_USER: &str = "harness";
@@ -16,12 +16,13 @@ pub struct ServerOptions {
     pub(crate) engine: Engine,
     pub(crate) password: Option<String>,
     pub(crate) certificates: Option<Certificates>,
+    pub(crate) clock: Option<WallClock>,
     lines: Vec<String>,
 }
 
 impl ServerOptions {
     pub(crate) fn new(engine: Engine) -> ServerOptions {
-        ServerOptions { engine, password: None, certificates: None, lines: Vec::new() }
+        ServerOptions { engine, password: None, certificates: None, clock: None, lines: Vec::new() }
     }
 
     /// Adds a line of configuration, for example `"appendonly yes"`, `"maxmemory 8mb"` or `"user reader on …"`.
@@ -41,6 +42,12 @@ impl ServerOptions {
     pub fn tls(mut self, certificates: Certificates) -> ServerOptions {
         assert_eq!(self.engine, Engine::Redis, "the Valkey of the test suite is built without TLS");
         self.certificates = Some(certificates);
+        self
+    }
+
+    /// Gives the server a wall clock of its own.
+    pub fn clock(mut self, clock: &WallClock) -> ServerOptions {
+        self.clock = Some(clock.clone());
         self
     }
 

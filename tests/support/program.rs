@@ -9,6 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use crate::WallClock;
 use crate::lifeline::Lifeline;
 
 /// The most lines that are kept of one program's output.
@@ -57,6 +58,12 @@ impl Program {
     /// Sets an environment variable.
     pub fn env(mut self, name: &str, value: impl Into<OsString>) -> Program {
         self.command.env(name, value.into());
+        self
+    }
+
+    /// Gives the program a wall clock of its own.
+    pub fn clock(mut self, clock: &WallClock) -> Program {
+        self.command.envs(clock.environment());
         self
     }
 

@@ -74,6 +74,9 @@ impl Server {
         let (stdout, stderr) = output.expect("the server's folder is writable");
         let mut command = Command::new(&binary);
         command.arg(&file).stdin(Stdio::null()).stdout(stdout).stderr(stderr);
+        if let Some(clock) = &self.options.clock {
+            command.envs(clock.environment());
+        }
         let mut process = Lifeline::start(command, Some(folder))
             .unwrap_or_else(|error| panic!("{} cannot be started: {error}", binary.display()));
 
