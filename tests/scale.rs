@@ -94,6 +94,7 @@ impl Bare {
             order: [9, 8, 7, 6, 5, 4, 3, 2, 1, 0],
             take: vec![],
             retention: Retention::default(),
+            on_loan: None,
         };
         match self.broker.turn(&queue(), &turn).await.unwrap() {
             TurnAnswer::Done(done) => done.claims.into_iter().map(|claim| claim.id).collect(),

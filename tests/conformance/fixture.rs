@@ -96,6 +96,7 @@ impl Worker {
             order: DOWNWARDS,
             take: Vec::new(),
             retention: Retention::default(),
+            on_loan: None,
         }
     }
 }

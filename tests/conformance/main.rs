@@ -51,6 +51,7 @@ macro_rules! conformance {
                     a_claim_stands_before_its_settlement
                     a_settlement_of_a_job_claimed_in_the_same_turn_is_ignored
                     only_the_holder_can_settle
+                    who_miscounts_what_it_holds_settles_no_more_than_that
                     a_finished_job_leaves_its_record
                     a_dead_job_stays_with_its_state
                     a_retry_at_once_goes_to_the_back_with_its_state

@@ -149,6 +149,16 @@ pub(crate) async fn only_the_holder_can_settle(at: Bench) {
     assert_eq!(at.status("a").await, Status::Running);
 }
 
+pub(crate) async fn who_miscounts_what_it_holds_settles_no_more_than_that(at: Bench) {
+    at.running("a").await;
+    let other = at.running("b").await;
+    for on_loan in [None, Some(0), Some(2)] {
+        let settlements = vec![finish("a"), finish("b")];
+        at.make(&other, Turn { settlements, on_loan, ..other.next(0) }).await;
+        assert_eq!(at.status("a").await, Status::Running);
+    }
+}
+
 pub(crate) async fn a_finished_job_leaves_its_record(at: Bench) {
     let worker = at.running("a").await;
     at.settle(&worker, vec![finish("a")]).await;

@@ -202,6 +202,7 @@ impl World {
             order: [9, 8, 7, 6, 5, 4, 3, 2, 1, 0],
             take: worker.take.clone(),
             retention,
+            on_loan: Some(worker.own().count()),
         };
         Request::Turn { turn, claims }
     }

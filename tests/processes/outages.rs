@@ -150,6 +150,7 @@ async fn one_turn_carries_about_a_megabyte() {
             order: [9, 8, 7, 6, 5, 4, 3, 2, 1, 0],
             take: Vec::new(),
             retention: Retention::default(),
+            on_loan: None,
         };
         let TurnAnswer::Done(done) = broker.turn(&queue, &turn).await.unwrap() else { panic!("not carried out") };
         assert_eq!((done.claims.len(), done.more), (4, step < 5));

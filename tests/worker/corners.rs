@@ -24,6 +24,7 @@ fn turn(incarnation: &Incarnation, step: u64) -> Turn {
         order: [9, 8, 7, 6, 5, 4, 3, 2, 1, 0],
         take: Vec::new(),
         retention: Retention::default(),
+        on_loan: None,
     }
 }
 

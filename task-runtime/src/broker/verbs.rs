@@ -163,6 +163,9 @@ pub struct Turn {
     pub take: Vec<String>,
     /// What is kept of finished jobs.
     pub retention: Retention,
+    /// How many jobs are on loan to it as far as it knows, those of `settlements` among them. A broker
+    /// where that is so need not look each of them up; without it, it does.
+    pub on_loan: Option<usize>,
 }
 
 /// A job on loan.

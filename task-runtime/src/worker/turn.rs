@@ -146,6 +146,7 @@ impl Lane {
             want,
             few_room: permits.few_room(),
             empty: want > 0 && permits.is_exclusive(self.at, &self.reserved),
+            on_loan: Some(self.board.len() + self.arrived.len()),
             ..self.empty_turn()
         }
     }
@@ -163,6 +164,7 @@ impl Lane {
             order: order(self.step),
             take: self.take.clone(),
             retention: self.shared.retention,
+            on_loan: None,
         }
     }
 

@@ -86,6 +86,14 @@ impl Call {
         incarnations.iter().fold(self, Self::incarnation)
     }
 
+    /// A number, or '' for none.
+    pub(super) fn optional(self, number: Option<usize>) -> Self {
+        match number {
+            Some(number) => self.arg(number),
+            None => self.arg(""),
+        }
+    }
+
     pub(super) fn flag(self, flag: bool) -> Self {
         self.arg(u8::from(flag))
     }

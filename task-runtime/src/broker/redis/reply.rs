@@ -5,7 +5,7 @@ use std::time::Duration;
 use redis::{FromRedisValue, Value};
 
 use crate::broker::{
-    Claim, Condemned, Counts, Enqueued, Heartbeat, Incarnation, Lease, Status, TurnAnswer, TurnDone, Watched,
+    Claim, Condemned, Counts, Enqueued, Heartbeat, Incarnation, Lease, MAX_TURN, Status, TurnAnswer, TurnDone, Watched,
 };
 use crate::error::Error;
 use crate::job::{JobId, QueueName};
@@ -108,22 +108,26 @@ pub(super) fn claims(script: &str, reply: Value) -> Read<Vec<Claim>> {
     list(script, reply)?.filter_map(|one| claim(one).transpose()).collect()
 }
 
-/// Claims as a turn lends them: ids, envelopes, states or nothing when none has one, and the token
-/// of the first, which the others follow.
+/// Claims as a turn lends them: parts of ids, envelopes, and states or nothing when none has one; then
+/// the token of the first, which the others follow.
 fn lent(script: &str, parts: &mut impl Iterator<Item = Value>) -> Read<Vec<Claim>> {
-    let ids = list(script, next_list(script, parts)?)?;
-    let envelopes = list(script, next_list(script, parts)?)?;
-    let mut states = list(script, next_list(script, parts)?)?;
-    let first: u64 = next(script, parts)?;
-    if ids.len() != envelopes.len() {
-        return Err(unexpected(script, format_args!("{} ids and {} envelopes", ids.len(), envelopes.len())));
-    }
-    let mut claims = Vec::with_capacity(ids.len());
-    for (at, (id, envelope)) in ids.zip(envelopes).enumerate() {
-        let token = first.saturating_add(at as u64);
-        let (id, envelope) = (bytes(script, id)?, bytes(script, envelope)?);
-        let state = value(script, states.next().unwrap_or(Value::Nil))?;
-        claims.extend(stored_id(&id).map(|id| Claim { id, envelope, state, token }));
+    let lent = list(script, next_list(script, parts)?)?;
+    let mut token: u64 = next(script, parts)?;
+    let mut claims = Vec::with_capacity(MAX_TURN);
+    for part in lent {
+        let mut part = list(script, part)?;
+        let ids = list(script, next_list(script, &mut part)?)?;
+        let envelopes = list(script, next_list(script, &mut part)?)?;
+        let mut states = list(script, next_list(script, &mut part)?)?;
+        if ids.len() != envelopes.len() {
+            return Err(unexpected(script, format_args!("{} ids and {} envelopes", ids.len(), envelopes.len())));
+        }
+        for (id, envelope) in ids.zip(envelopes) {
+            let (id, envelope) = (bytes(script, id)?, bytes(script, envelope)?);
+            let state = value(script, states.next().unwrap_or(Value::Nil))?;
+            claims.extend(stored_id(&id).map(|id| Claim { id, envelope, state, token }));
+            token = token.saturating_add(1);
+        }
     }
     Ok(claims)
 }

@@ -85,6 +85,7 @@ impl Broker for RedisBroker {
                 .flag(turn.empty)
                 .arg(&order[..])
                 .retention(&turn.retention)
+                .optional(turn.on_loan)
                 .arg(turn.take.len())
                 .texts(&turn.take)
                 .settlements(&turn.settlements, turn.retention.finished > 0);

@@ -94,6 +94,7 @@ impl<'a> Bare<'a> {
             order: [9, 8, 7, 6, 5, 4, 3, 2, 1, 0],
             take: Vec::new(),
             retention: Retention { finished: 0, ..Retention::default() },
+            on_loan: None,
         };
         if let TurnAnswer::Done(done) = self.scratch.broker().turn(&self.queue, &turn).await? {
             self.on_loan.extend(done.claims.into_iter().map(|claim| claim.id));

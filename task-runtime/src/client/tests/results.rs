@@ -93,6 +93,7 @@ async fn work<T>(client: &Client, handle: &JobHandle<T>, settlement: Settlement)
             order: [9, 8, 7, 6, 5, 4, 3, 2, 1, 0],
             take: vec![],
             retention: Retention::default(),
+            on_loan: None,
         };
         let answer = broker.turn(handle.queue(), &turn).await.unwrap();
         let TurnAnswer::Done(done) = answer else { panic!("{answer:?}") };

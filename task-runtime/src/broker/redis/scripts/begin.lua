@@ -9,6 +9,6 @@ local there = redis.call('ZCARD', workers)
 if there >= tonumber(ARGV[4]) then
   return there
 end
-redis.call('ZADD', workers, int(now + tonumber(ARGV[3])), ARGV[2])
+redis.call('ZADD', workers, now + tonumber(ARGV[3]), ARGV[2])
 redis.call('HSET', steps, ARGV[2], 0)
 return 0

@@ -55,7 +55,7 @@ for _, group in ipairs(groups) do
       local score = ms * 10 + 9 - group.priority
       group.later = {}
       for i, id in ipairs(fresh) do
-        group.later[2 * i - 1], group.later[2 * i] = int(score), id
+        group.later[2 * i - 1], group.later[2 * i] = score, id
       end
       earliest = math.min(earliest or score, score)
     end

@@ -7,5 +7,5 @@ local last = redis.call('HGET', steps, ARGV[2])
 if not last then
   return {-1}
 end
-redis.call('ZADD', workers, 'XX', int(now + tonumber(ARGV[3])), ARGV[2])
+redis.call('ZADD', workers, 'XX', now + tonumber(ARGV[3]), ARGV[2])
 return {tonumber(last), redis.call('SINTER', asked, running)}

@@ -14,7 +14,7 @@ for _, task in ipairs(redis.call('HRANDFIELD', parked_tasks, 16)) do
     local members = redis.call('ZRANGEBYLEX', parked, '[' .. task .. '\0', '[' .. task .. '\0\255', 'LIMIT', 0, room)
     for _, member in ipairs(members) do
       local id = string.match(member, '^%Z*%z%d%z(.*)$')
-      redis.call('ZADD', dead, int(now), id)
+      redis.call('ZADD', dead, now, id)
       redis.call('ZREM', parked, member)
       redis.call('HDEL', marks, id)
       buried[#buried + 1] = id

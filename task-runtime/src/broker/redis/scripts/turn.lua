@@ -3,16 +3,17 @@
 -- KEYS: jobs state running workers steps asked marks parked parked_tasks scheduled done kept
 --       dead watched wake meta few alone ready:*
 -- ARGV: now or '', channel, incarnation, step, lease ms, want, few room, empty (0, 1), order of
---       priorities (ten digits), retention (finished, age ms, dead, dead age ms), number of tasks
---       to take, those, then groups of finished jobs and five of each move (lib/settle.lua)
--- Returns {'lost'}, {'step', last, running ids}, or {'done', ids, envelopes, states or {} when there
---       are none, token of the first, more, asked ids, ms to the next due job or -1, parked tasks,
---       paused, alone}.
+--       priorities (ten digits), retention (finished, age ms, dead, dead age ms), how many jobs the
+--       worker knows to be on loan or '', number of tasks to take, those, then groups of finished
+--       jobs and five of each move (lib/settle.lua)
+-- Returns {'lost'}, {'step', last, running ids}, or {'done', claims, token of the first, more,
+--       asked ids, ms to the next due job or -1, parked tasks, paused, alone}. Claims are parts, each
+--       of ids, envelopes, and states or {} when there are none.
 local incarnation = ARGV[3]
 local step, lease, want = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local few_room, empty, order = tonumber(ARGV[7]), ARGV[8] == '1', ARGV[9]
 local retention = {tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[13])}
-local takes = tonumber(ARGV[14])
+local takes = tonumber(ARGV[15])
 local MAX_BYTES, CHUNK, TIMER_GRACE_MS = 1048576, 32, 1000
 
 local last = redis.call('HGET', steps, incarnation)
@@ -22,45 +23,68 @@ end
 if step ~= tonumber(last) + 1 then
   return {'step', last, redis.call('SMEMBERS', running)}
 end
-redis.call('HSET', steps, incarnation, int(step))
-redis.call('ZADD', workers, 'XX', int(now + lease), incarnation)
-local ends, first_move = ends_on_loan(15 + takes)
+redis.call('HSET', steps, incarnation, step)
+redis.call('ZADD', workers, 'XX', now + lease, incarnation)
+-- A queue whose jobs only wait, run and end has none of these, and is asked about them once.
+local plain = redis.call('EXISTS', scheduled, few, alone, parked, parked_tasks, marks, state, asked, watched) == 0
+local ends, first_move = ends_on_loan(16 + takes, tonumber(ARGV[14]))
 local moves = moves_on_loan(first_move)
-local promoted = promote(math.min(100, 2 * want + 16))
+local promoted = plain and 0 or promote(math.min(100, 2 * want + 16))
 
 local facts = redis.call('HMGET', meta, 'paused', 'timer', 'token')
 local paused = facts[1] and true or false
-local ids, envelopes, bytes, looked, took_alone = {}, {}, 0, 0, false
+local claims, claimed, bytes, looked, took_alone = {}, 0, 0, 0, false
+
+-- Lends some of the entries, whose envelopes were found.
+local function lend_some(entries, found, size)
+  redis.call('SADD', running, unpack(entries))
+  claims[#claims + 1] = {entries, found, not plain and redis.call('EXISTS', state) == 1 and redis.call('HMGET', state, unpack(entries)) or {}}
+  claimed, bytes = claimed + #entries, size
+end
 
 -- Lends as many of the entries, from the first on, as the answer may carry; answers how many are to
 -- be taken from where they are. One without an envelope, or that ended meanwhile, is only dropped; one
 -- that is too long to run is lent with ''.
 local function lend(entries)
-  local found, lent, dropped = redis.call('HMGET', jobs, unpack(entries)), {}, {}
-  -- This runs once for each claim, so it counts by itself.
-  local n, held, size, taken = 0, #ids, bytes, 0
-  for i = 1, #entries do
+  local found = redis.call('HMGET', jobs, unpack(entries))
+  -- This runs once for each claim: mostly there is nothing to sort out.
+  local n, size, odd = #entries, bytes, false
+  for i = 1, n do
+    local envelope = found[i]
+    if not envelope or byte(envelope) == RECORD or #envelope > MAX_ENVELOPE then
+      odd = true
+      break
+    end
+    size = size + #envelope
+  end
+  if not odd and size <= MAX_BYTES then
+    lend_some(entries, found, size)
+    looked = looked + n
+    return n
+  end
+
+  local lent, envelopes, dropped, taken = {}, {}, {}, 0
+  size = bytes
+  for i = 1, n do
     local envelope = found[i]
     if not envelope or is_record(envelope) then
       dropped[#dropped + 1] = entries[i]
     else
-      local length = #envelope
-      if length > MAX_ENVELOPE then
-        envelope, length = '', 0
+      if #envelope > MAX_ENVELOPE then
+        envelope = ''
       end
-      if held > 0 and size + length > MAX_BYTES then
+      if claimed + #lent > 0 and size + #envelope > MAX_BYTES then
         size = MAX_BYTES
         break
       end
-      n, held, size = n + 1, held + 1, size + length
-      lent[n] = entries[i]
-      ids[held], envelopes[held] = entries[i], envelope
+      size = size + #envelope
+      lent[#lent + 1], envelopes[#lent + 1] = entries[i], envelope
     end
     taken = i
   end
-  bytes, looked = size, looked + taken
-  if n > 0 then
-    redis.call('SADD', running, unpack(lent))
+  looked, bytes = looked + taken, size
+  if #lent > 0 then
+    lend_some(lent, envelopes, size)
   end
   if #dropped > 0 then
     redis.call('HDEL', marks, unpack(dropped))
@@ -68,11 +92,13 @@ local function lend(entries)
   return taken
 end
 
+-- The first look is at few entries, since it is not known how long their envelopes are; the next ones
+-- are at as many as the answer still seems to have room for.
 local function claim_from(list, most)
-  local target = #ids + most
-  while #ids < target and looked < 4 * want and bytes < MAX_BYTES do
-    local chunk = math.min(target - #ids, CHUNK)
-    local entries = redis.call('LRANGE', list, 0, chunk - 1)
+  local target = claimed + most
+  while claimed < target and looked < 4 * want and bytes < MAX_BYTES do
+    local room = claimed > 0 and math.floor((MAX_BYTES - bytes) * claimed / (4 * bytes + 1)) or 0
+    local entries = redis.call('LRANGE', list, 0, math.min(target - claimed, math.max(CHUNK, room)) - 1)
     if #entries == 0 then
       return
     end
@@ -84,7 +110,7 @@ local function claim_from(list, most)
 end
 
 local function take_parked(task)
-  local room = math.min(want - #ids, CHUNK)
+  local room = math.min(want - claimed, CHUNK)
   if room <= 0 or bytes >= MAX_BYTES then
     return
   end
@@ -104,25 +130,27 @@ local function take_parked(task)
 end
 
 -- A worker that knows a task keeps its parked jobs from being buried, room or no room.
-for i = 15, 14 + takes do
+for i = 16, 15 + takes do
   if redis.call('HEXISTS', parked_tasks, ARGV[i]) == 1 then
-    redis.call('HSET', parked_tasks, ARGV[i], int(now))
+    redis.call('HSET', parked_tasks, ARGV[i], now)
   end
 end
 
 if want > 0 and not paused then
   if empty then
     claim_from(alone, 1)
-    took_alone = #ids > 0
+    took_alone = claimed > 0
   else
-    for i = 15, 14 + takes do
+    for i = 16, 15 + takes do
       take_parked(ARGV[i])
     end
-    local before = #ids
-    claim_from(few, math.min(few_room, want - #ids))
-    few_room = few_room - (#ids - before)
+    if not plain then
+      local before = claimed
+      claim_from(few, math.min(few_room, want - claimed))
+      few_room = few_room - (claimed - before)
+    end
     for i = 1, 10 do
-      claim_from(ready[tonumber(string.sub(order, i, i))], want - #ids)
+      claim_from(ready[tonumber(string.sub(order, i, i))], want - claimed)
     end
   end
 end
@@ -139,24 +167,23 @@ local function ready_up_to(limit)
   return count
 end
 
-local states, token = {}, 0
-if #ids > 0 then
-  if redis.call('EXISTS', state) == 1 then
-    states = redis.call('HMGET', state, unpack(ids))
-  end
+local token = 0
+if claimed > 0 then
   token = math.max(tonumber(facts[3] or 0) + 1, now * 1000)
-  redis.call('HSET', meta, 'token', int(token + #ids - 1))
+  redis.call('HSET', meta, 'token', token + claimed - 1)
 end
 
-local requeued = settle(ends, moves, retention)
+local requeued = settle(ends, moves, retention, plain)
+plain = plain and #moves == 0
 
 local left = not paused and redis.call('EXISTS', ready[0], ready[1], ready[2], ready[3], ready[4], ready[5], ready[6], ready[7], ready[8], ready[9]) > 0
-local waiting_alone = redis.call('LLEN', alone) > 0
-local more = left or not paused and (few_room > 0 and redis.call('LLEN', few) > 0 or empty and #ids == 0 and waiting_alone)
+local waiting_alone = not plain and redis.call('LLEN', alone) > 0
+local more = left or not paused and not plain
+  and (few_room > 0 and redis.call('LLEN', few) > 0 or empty and claimed == 0 and waiting_alone)
 if left and promoted + requeued > 0 then
   -- This turn may have claimed some of them itself.
   wake_up(ready_up_to(promoted + requeued))
-elseif left and (took_alone or #ids >= want) and redis.call('LLEN', wake) == 0 then
+elseif left and (took_alone or claimed >= want) and redis.call('LLEN', wake) == 0 then
   -- The baton: whoever cannot take all wakes one that can.
   wake_up(1)
 end
@@ -165,7 +192,7 @@ end
 -- job, when the holder is late or has no lease any more, and when the held time has passed and its
 -- job is gone.
 local due_in = -1
-local first = redis.call('ZRANGE', scheduled, 0, 0, 'WITHSCORES')[2]
+local first = not plain and redis.call('ZRANGE', scheduled, 0, 0, 'WITHSCORES')[2]
 if first then
   local due = math.floor(tonumber(first) / 10)
   local held, holder = string.match(facts[2] or '', '^(%d+) (.*)$')
@@ -182,6 +209,6 @@ elseif facts[2] then
   redis.call('HDEL', meta, 'timer')
 end
 
-local asked_here = redis.call('SCARD', asked) > 0 and redis.call('SINTER', asked, running) or {}
-local names = redis.call('HLEN', parked_tasks) > 0 and redis.call('HRANDFIELD', parked_tasks, 16) or {}
-return {'done', ids, envelopes, states, token, more and 1 or 0, asked_here, due_in, names, paused and 1 or 0, waiting_alone and not paused and 1 or 0}
+local asked_here = not plain and redis.call('SCARD', asked) > 0 and redis.call('SINTER', asked, running) or {}
+local names = not plain and redis.call('HLEN', parked_tasks) > 0 and redis.call('HRANDFIELD', parked_tasks, 16) or {}
+return {'done', claims, token, more and 1 or 0, asked_here, due_in, names, paused and 1 or 0, waiting_alone and not paused and 1 or 0}

@@ -1,7 +1,7 @@
 -- record(groups, retention): each group is {ids = …, keep = ms or '', pairs = id, record, … from
 -- number `from` to number `to`}; the records take the place of the envelopes, to stay by number and
 -- age or until their time. Answers all ids, and those of which nothing stays.
--- finish(ids, gone, retention), afterwards: everything else of the jobs goes, and who watches is told.
+-- finish(ids, gone, retention, plain), afterwards: everything else of the jobs goes, and who watches is told.
 -- Retention is {finished, age ms, dead, dead age ms}; without it everything is kept and nothing
 -- trimmed, for only workers know what is to be kept.
 -- Endings are told on the channel in ARGV[2].
@@ -22,15 +22,15 @@ local function read_entry(entry)
 end
 
 local function write_done_facts(total, ms)
+  facts_of_done = {total, ms}
   redis.call('HSET', meta, 'done', int(total) .. ' ' .. int(ms))
 end
 
-local function ids_in(names)
-  local ids, n = {}, 0
-  for id in string.gmatch(names, '[^%z]+') do
-    n = n + 1
-    ids[n] = id
-  end
+-- The ids in 'id NUL id …', of which there are count.
+local function ids_in(names, count)
+  local ids = {struct.unpack(string.rep('s', count), names .. '\0')}
+  -- The last value says where reading ended.
+  ids[#ids] = nil
   return ids
 end
 
@@ -38,8 +38,9 @@ end
 -- someone took its record away by hand, stays.
 local function forget(ids, most)
   local ended, n = {}, 0
-  for i, value in ipairs(redis.call('HMGET', jobs, unpack(ids, 1, most))) do
-    if is_record(value) then
+  local found = redis.call('HMGET', jobs, unpack(ids, 1, most))
+  for i = 1, most do
+    if is_record(found[i]) then
       n = n + 1
       ended[n] = ids[i]
     end
@@ -70,9 +71,9 @@ local function trim_done(most, aged, limit)
     local ms, there, names = read_entry(entry)
     local drop = oldest <= aged and there or math.min(there, total - most)
     if total > MAX_KEPT then
-      redis.call('HSET', meta, 'forgotten', int(now))
+      redis.call('HSET', meta, 'forgotten', now)
     end
-    local ids = ids_in(names)
+    local ids = ids_in(names, there)
     forget(ids, drop)
     total, limit = total - drop, limit - drop
     if drop < there then
@@ -98,9 +99,10 @@ local function trim_kept(limit)
       return
     end
     if capped then
-      redis.call('HSET', meta, 'forgotten', int(now))
+      redis.call('HSET', meta, 'forgotten', now)
     end
-    local ids = ids_in(first[1])
+    local _, more = string.gsub(first[1], '%z', '')
+    local ids = ids_in(first[1], more + 1)
     forget(ids, #ids)
     redis.call('ZREM', kept, first[1])
     redis.call('HINCRBY', meta, 'kept', -#ids)
@@ -127,7 +129,7 @@ local function trim_dead(retention, limit)
   end
   if #ids > 0 then
     if capped then
-      redis.call('HSET', meta, 'forgotten', int(now))
+      redis.call('HSET', meta, 'forgotten', now)
     end
     redis.call('HDEL', jobs, unpack(ids))
     redis.call('HDEL', state, unpack(ids))
@@ -169,7 +171,7 @@ local function record(groups, retention)
     local ids, ttl = group.ids, tonumber(group.keep)
     if ttl then
       redis.call('HSET', jobs, unpack(group.pairs, group.from, group.to))
-      redis.call('ZADD', kept, int(now + math.max(ttl, FLOOR_MS)), table.concat(ids, '\0'))
+      redis.call('ZADD', kept, now + math.max(ttl, FLOOR_MS), table.concat(ids, '\0'))
       redis.call('HINCRBY', meta, 'kept', #ids)
     elseif not retention or retention[1] > 0 then
       local total, oldest = done_facts()
@@ -177,7 +179,7 @@ local function record(groups, retention)
       redis.call('RPUSH', done, write_entry(now, ids, 1))
       write_done_facts(total + #ids, total > 0 and oldest or now)
     else
-      redis.call('HSET', meta, 'forgotten', int(now))
+      redis.call('HSET', meta, 'forgotten', now)
       gone = joined(gone, ids)
     end
     all = joined(all, ids)
@@ -185,20 +187,23 @@ local function record(groups, retention)
   return all, gone
 end
 
-local function finish(ids, gone, retention)
+-- `plain`: there are no hints, and nobody waits for an end.
+local function finish(ids, gone, retention, plain)
   if #ids == 0 then
     return
   end
   if #gone > 0 then
     redis.call('HDEL', jobs, unpack(gone))
   end
-  if redis.call('EXISTS', state) == 1 then
-    redis.call('HDEL', state, unpack(ids))
+  if not plain then
+    if redis.call('EXISTS', state) == 1 then
+      redis.call('HDEL', state, unpack(ids))
+    end
+    if redis.call('EXISTS', asked) == 1 then
+      redis.call('SREM', asked, unpack(ids))
+    end
+    tell(ids)
   end
-  if redis.call('EXISTS', asked) == 1 then
-    redis.call('SREM', asked, unpack(ids))
-  end
-  tell(ids)
   if retention then
     -- A little more than has come, so that the number comes down.
     trim(retention, #ids + 16)

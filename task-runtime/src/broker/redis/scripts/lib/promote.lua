@@ -2,7 +2,7 @@
 -- The score is due ms × 10 + (9 − priority), so that of what is due together the urgent go first.
 -- Needs KEYS: scheduled ready:*.
 local function promote(limit)
-  local due = redis.call('ZRANGEBYSCORE', scheduled, '-inf', int(now * 10 + 9), 'WITHSCORES', 'LIMIT', 0, limit)
+  local due = redis.call('ZRANGEBYSCORE', scheduled, '-inf', now * 10 + 9, 'WITHSCORES', 'LIMIT', 0, limit)
   if #due == 0 then
     return 0
   end

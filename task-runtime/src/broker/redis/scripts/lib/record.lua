@@ -3,10 +3,10 @@
 -- between two hashes.
 local CANCELLED = '={"end":"cancelled"}'
 
-local byte = string.byte
+local byte, RECORD = string.byte, 61
 
 local function is_record(value)
-  return value and byte(value) == 61
+  return value and byte(value) == RECORD
 end
 
 -- What `jobs` holds of a job; '' when that is too long to run, as only a program of others writes it:

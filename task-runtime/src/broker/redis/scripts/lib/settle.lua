@@ -1,4 +1,4 @@
--- settle(ends, moves, retention): what is on loan to running goes where it belongs. Each of ends is a
+-- settle(ends, moves, retention, plain): what is on loan to running goes where it belongs. Each of ends is a
 -- group of finished jobs (lib/finish.lua), each of moves is {kind, id, data, x, y}:
 --   d  is dead:  data = state record
 --   r  retries:  data = state record, x = delay ms, y = priority
@@ -24,7 +24,7 @@ local function asked_among(moves)
   return found
 end
 
-local function settle(ends, moves, retention)
+local function move_all(ends, moves)
   local cancelled = asked_among(moves)
   local ids, states, cancelled_ids, buried, claimable = {}, {}, {}, {}, 0
   for i, move in ipairs(moves) do
@@ -38,15 +38,15 @@ local function settle(ends, moves, retention)
         states[#states + 1] = data
       end
       if kind == 'd' then
-        redis.call('ZADD', dead, int(now), id)
+        redis.call('ZADD', dead, now, id)
         buried[#buried + 1] = id
       elseif kind == 'p' then
         local member = x .. '\0' .. y .. '\0' .. id
         redis.call('ZADD', parked, 0, member)
         redis.call('HSET', marks, id, 'parked ' .. member)
-        redis.call('HSET', parked_tasks, x, int(now))
+        redis.call('HSET', parked_tasks, x, now)
       elseif kind == 'r' and tonumber(x) > 0 then
-        redis.call('ZADD', scheduled, int((now + tonumber(x)) * 10 + 9 - tonumber(y)), id)
+        redis.call('ZADD', scheduled, (now + tonumber(x)) * 10 + 9 - tonumber(y), id)
       else
         claimable = claimable + 1
         if kind == 'r' then
@@ -65,13 +65,23 @@ local function settle(ends, moves, retention)
   if #cancelled_ids > 0 then
     ends[#ends + 1] = cancelled_group(cancelled_ids)
   end
+  return ids, buried, claimable
+end
+
+-- What is `plain` has neither hints nor anybody who waits for an end.
+local function settle(ends, moves, retention, plain)
+  local moved, buried, claimable = {}, {}, 0
+  if #moves > 0 then
+    moved, buried, claimable = move_all(ends, moves)
+    plain = false
+  end
   local ended, gone = record(ends, retention)
-  for _, settled in ipairs({ended, ids}) do
+  for _, settled in ipairs({ended, moved}) do
     if #settled > 0 then
       redis.call('SREM', running, unpack(settled))
     end
   end
-  finish(ended, gone, retention)
+  finish(ended, gone, retention, plain)
   if #buried > 0 then
     redis.call('SREM', asked, unpack(buried))
     tell(buried)
@@ -103,18 +113,24 @@ end
 
 -- The groups of finished jobs in ARGV from first on, of those jobs that are on loan: of each group
 -- its count, for how long its records are kept, and pairs of id and record; the last count is 0.
+-- When as many are on loan as the worker knows, they are the same ones: its turns are in step, and
+-- nothing else takes a job from it. Then none is looked up.
 -- Answers the groups, and where the arguments after them begin.
-local function ends_on_loan(first)
+local function ends_on_loan(first, known)
   local groups, at = {}, first
   local count = tonumber(ARGV[at])
+  local certain = known and known >= count and known == redis.call('SCARD', running)
   while count > 0 do
     local ids = {}
     for i = 1, count do
       ids[i] = ARGV[at + 2 * i]
     end
-    local hits, missing = redis.call('SMISMEMBER', running, unpack(ids)), 0
-    for i = 1, count do
-      missing = missing + 1 - hits[i]
+    local hits, missing = {}, 0
+    if not certain then
+      hits = redis.call('SMISMEMBER', running, unpack(ids))
+      for i = 1, count do
+        missing = missing + 1 - hits[i]
+      end
     end
     if missing == 0 then
       groups[#groups + 1] = {ids = ids, pairs = ARGV, from = at + 2, to = at + 1 + 2 * count, keep = ARGV[at + 1]}
