@@ -3,6 +3,7 @@
 mod fixture;
 mod servers;
 
+mod bounds;
 mod cancelling;
 mod enqueueing;
 mod recovering;
@@ -24,6 +25,9 @@ macro_rules! conformance {
         mod $backend {
             use super::*;
             stamp! { $fixture:
+                bounds {
+                    a_record_beside_a_job_that_is_too_long_counts_as_absent
+                }
                 enqueueing {
                     a_new_job_is_ready_and_keeps_its_envelope
                     a_job_that_is_there_is_not_enqueued_again

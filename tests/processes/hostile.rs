@@ -1,14 +1,10 @@
 //! What others stored, or typed, neither steers a terminal nor hurts a worker.
 
-use std::fs;
-
-use support::{Server, eventually, redis, shared_redis};
-use task_runtime::Client;
+use support::{redis, shared_redis};
 use task_runtime::client::JobStatus;
-use task_runtime::job::{JobId, MAX_ARGS_BYTES, MAX_ENVELOPE_BYTES, Namespace};
 
 use crate::tasks::{AddNumbers, FailRudely};
-use crate::{BOUND, Bench, ended, program, queue};
+use crate::{BOUND, Bench, ended, program};
 
 /// The title of a window, a colour, the direction of text, ends of lines, a backspace.
 const RUDE: &str = "\u{1b}]0;t\u{7}\u{1b}[31m\u{202e}\u{2066}\u{2028}\u{85}\u{9b}31m\r\u{8}x";
@@ -83,49 +79,4 @@ async fn what_was_typed_steers_no_terminal_and_names_what_is_wrong() {
     }
     let (code, text) = ended(program(&["stats"]).env("REDIS_URL", format!("redis://{RUDE}@{RUDE}/")).start());
     assert!(code == 2 && !steers(&text), "{text:?}");
-}
-
-#[tokio::test]
-async fn arguments_from_a_file_are_refused_with_the_limit() {
-    let (bench, folder) = (Bench::new().await, tempfile::tempdir().unwrap());
-    let file = folder.path().join("args");
-    fs::write(&file, " ".repeat(2 * MAX_ARGS_BYTES)).unwrap();
-    let (code, text) = ended(bench.start(&["enqueue", "add_numbers", "--args", &format!("@{}", file.display())]));
-    assert_eq!(code, 2, "{text}");
-    assert!(text.contains(&format!("more than {MAX_ARGS_BYTES} bytes")), "{text}");
-}
-
-#[tokio::test]
-async fn hundreds_of_megabytes_of_another_program_neither_fill_a_worker_nor_stop_it() {
-    const MOST_MEMORY: usize = 100 << 20;
-    let server = Server::redis().start();
-    let client = Client::connect_in(&server.url(), Namespace::new("n").unwrap()).await.unwrap();
-    let mut connection = server.connection().unwrap();
-    for (id, megabytes) in [("large", 64), ("huge", 300)] {
-        let envelope = [b"{\"v\":1,\"task\":\"add_numbers\"}\n", &vec![b'x'; megabytes << 20][..]].concat();
-        redis::cmd("HSET").arg("{n:sums}:jobs").arg(id).arg(envelope).exec(&mut connection).unwrap();
-        redis::cmd("RPUSH").arg("{n:sums}:ready:5").arg(id).exec(&mut connection).unwrap();
-    }
-    let good = AddNumbers::new(40_u64, 2_u64).options().enqueue_on(&client).await.unwrap();
-    let program = program(&["worker", "sums"]).env("REDIS_URL", server.url()).env("TASK_NAMESPACE", "n");
-    let worker = program.start();
-    assert_eq!(good.result_within(BOUND).await.unwrap(), 42);
-    for id in ["large", "huge"] {
-        let job = client.handle::<u64>(queue("sums"), JobId::new(id).unwrap());
-        let dead = eventually("the job is dead", BOUND, async || {
-            let status = job.status().await.unwrap();
-            status.has_ended().then_some(status)
-        });
-        let JobStatus::Dead { error, .. } = dead.await else { panic!("{id} is not dead") };
-        assert!(error.contains(&format!("more than {MAX_ENVELOPE_BYTES} bytes")), "{error}");
-    }
-    let most = most_memory(worker.pid());
-    assert!(most < MOST_MEMORY, "the worker held {} MiB", most >> 20);
-}
-
-/// The most memory that a process has held, in bytes.
-fn most_memory(pid: u32) -> usize {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() << 10
 }

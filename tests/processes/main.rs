@@ -10,6 +10,7 @@ mod parts;
 mod quickstart;
 mod readiness;
 mod signals;
+mod sizes;
 mod stuck;
 #[path = "../programs/tasks.rs"]
 mod tasks;

@@ -27,6 +27,12 @@ pub(crate) async fn add_numbers(a: u64, b: u64) -> Result<u64, String> {
     a.checked_add(b).ok_or_else(|| "too large".into())
 }
 
+/// Returns what it is given.
+#[task(queue = "sums")]
+pub(crate) async fn repeat(text: String) -> Result<String, String> {
+    Ok(text)
+}
+
 /// Fails with text that would steer a terminal.
 #[task(queue = "sums", max_attempts = 1)]
 pub(crate) async fn fail_rudely() -> Result<(), String> {

@@ -14,6 +14,9 @@ pub const MAX_ERROR_BYTES: usize = 16 * 1024;
 pub const MAX_HEADER_BYTES: usize = 4 * 1024;
 /// Longest envelope of a job that can run, in bytes; no broker lends a longer one.
 pub const MAX_ENVELOPE_BYTES: usize = MAX_HEADER_BYTES + MAX_ARGS_BYTES;
+/// Longest record beside a job, in bytes (128 KiB): an error of the longest kind has less when every
+/// byte of it is escaped. A longer one counts as absent.
+pub const MAX_STATE_BYTES: usize = 128 * 1024;
 /// Deepest nesting of encoded arguments; below the 128 levels at which `serde_json` stops.
 pub const MAX_ARGS_DEPTH: usize = 100;
 /// Longest delay before a job becomes due (10 years).

@@ -83,7 +83,7 @@ impl Queue {
         let claims = (first..).zip(ids).map(|(token, id)| Claim {
             // What is too long to run is lent without.
             envelope: self.jobs.get(&id).filter(|job| job.len() <= MAX_ENVELOPE_BYTES).cloned().unwrap_or_default(),
-            state: self.states.get(&id).cloned(),
+            state: self.state_of(&id),
             id,
             token,
         });

@@ -89,7 +89,7 @@ impl Queue {
     }
 
     pub(super) fn status(&self, id: &JobId) -> Status {
-        let state = || self.states.get(id).cloned();
+        let state = || self.state_of(id);
         if let Some(record) = self.end_of(id) {
             return Status::Ended { record };
         }
@@ -114,7 +114,7 @@ impl Queue {
             return Watched::Ended { record };
         }
         if self.dead.get(id).is_some() {
-            return Watched::Dead { state: self.states.get(id).cloned() };
+            return Watched::Dead { state: self.state_of(id) };
         }
         if !self.jobs.contains_key(id) {
             return Watched::Unknown;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use super::scores::Scores;
 use crate::broker::{Counts, Incarnation, MAX_WAKE, Retention};
-use crate::job::{EndRecord, JobId, MAX_PRIORITY};
+use crate::job::{EndRecord, JobId, MAX_PRIORITY, MAX_STATE_BYTES};
 
 /// What is said of a job off the happy path.
 #[derive(Debug)]
@@ -207,6 +207,11 @@ impl Queue {
         if self.watched.remove(id) {
             self.ended.push(id.clone());
         }
+    }
+
+    /// The record beside a job; none when it is too long to be one of ours.
+    pub(super) fn state_of(&self, id: &JobId) -> Option<Vec<u8>> {
+        self.states.get(id).filter(|state| state.len() <= MAX_STATE_BYTES).cloned()
     }
 
     /// Whether a worker has the job on loan.

@@ -49,7 +49,7 @@ impl Queue {
         let claim = |id: &JobId| Claim {
             id: id.clone(),
             envelope: self.jobs.get(id).cloned().unwrap_or_default(),
-            state: self.states.get(id).cloned(),
+            state: self.state_of(id),
             token: 0,
         };
         let jobs = running.into_iter().flatten().take(MAX_RECOVER).map(claim).collect();

@@ -12,7 +12,7 @@ for i = 3, #ARGV do
   if envelope and not is_record(envelope) and redis.call('SISMEMBER', running, id) == 1 then
     local token = math.max(tonumber(redis.call('HGET', meta, 'token') or 0) + 1, now * 1000)
     redis.call('HSET', meta, 'token', token)
-    claims[#claims + 1] = {id, envelope, redis.call('HGET', state, id), int(token)}
+    claims[#claims + 1] = {id, envelope, beside(id), int(token)}
   end
 end
 return claims

@@ -29,7 +29,7 @@ else
     if not envelope or is_record(envelope) then
       envelope = ''
     end
-    claims[#claims + 1] = {id, string.sub(envelope, 1, 4096), redis.call('HGET', state, id), '0'}
+    claims[#claims + 1] = {id, string.sub(envelope, 1, 4096), beside(id), '0'}
   end
 end
 -- Someone else has to wake for the job that it was to wake for.

@@ -15,14 +15,14 @@ if mark == 'cancelled' then
 elseif not job then
   return {'unknown', false, -1}
 end
-local beside = redis.call('HGET', state, id)
+local state_record = beside(id)
 local due = redis.call('ZSCORE', scheduled, id)
 if mark then
-  return {'parked', beside, -1}
+  return {'parked', state_record, -1}
 elseif due then
-  return {'scheduled', beside, math.floor(tonumber(due) / 10)}
+  return {'scheduled', state_record, math.floor(tonumber(due) / 10)}
 elseif redis.call('ZSCORE', dead, id) then
-  return {'dead', beside, -1}
+  return {'dead', state_record, -1}
 end
 local incarnations = redis.call('ZRANGE', workers, 0, 999)
 local given = {}

@@ -35,10 +35,21 @@ local facts = redis.call('HMGET', meta, 'paused', 'timer', 'token')
 local paused = facts[1] and true or false
 local claims, claimed, bytes, looked, took_alone = {}, 0, 0, 0, false
 
+-- The records beside the entries, without those that are too long to be ours.
+local function records_beside(entries)
+  local records = redis.call('HMGET', state, unpack(entries))
+  for i = 1, #entries do
+    if records[i] and #records[i] > MAX_STATE then
+      records[i] = false
+    end
+  end
+  return records
+end
+
 -- Lends some of the entries, whose envelopes were found.
 local function lend_some(entries, found, size)
   redis.call('SADD', running, unpack(entries))
-  claims[#claims + 1] = {entries, found, not plain and redis.call('EXISTS', state) == 1 and redis.call('HMGET', state, unpack(entries)) or {}}
+  claims[#claims + 1] = {entries, found, not plain and redis.call('EXISTS', state) == 1 and records_beside(entries) or {}}
   claimed, bytes = claimed + #entries, size
 end
 

@@ -12,7 +12,7 @@ elseif redis.call('HGET', marks, id) == 'cancelled' then
 elseif not job then
   return {'unknown', false}
 elseif redis.call('ZSCORE', dead, id) then
-  return {'dead', redis.call('HGET', state, id)}
+  return {'dead', beside(id)}
 end
 redis.call('SADD', watched, id)
 return {'waiting', false}

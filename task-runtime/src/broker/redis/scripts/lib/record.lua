@@ -19,6 +19,15 @@ local function stored(id)
   return redis.call('HGET', jobs, id)
 end
 
+-- The record beside a job; nothing when it is too long to be one of ours. Needs KEYS: state.
+local MAX_STATE = 131072
+local function beside(id)
+  if redis.call('HSTRLEN', state, id) > MAX_STATE then
+    return false
+  end
+  return redis.call('HGET', state, id)
+end
+
 -- The record in a value of `jobs`, or nil when that is an envelope or nothing.
 local function record_in(value)
   return is_record(value) and string.sub(value, 2) or nil
