@@ -4,9 +4,12 @@ mod bench;
 mod cli;
 mod clocks;
 mod crashes;
+mod fleet;
+mod fleets;
 mod hostile;
 mod outages;
 mod parts;
+mod poison;
 mod quickstart;
 mod readiness;
 mod signals;
@@ -41,7 +44,12 @@ impl Bench {
 
     /// The program, told where the jobs are.
     fn program(&self, arguments: &[&str]) -> Program {
-        program(arguments).env("REDIS_URL", &self.url).env("TASK_NAMESPACE", &self.namespace)
+        self.at(Program::new(env!("CARGO_BIN_EXE_test-worker")).args(arguments))
+    }
+
+    /// Tells a program where the jobs are.
+    fn at(&self, program: Program) -> Program {
+        unset(program).env("REDIS_URL", &self.url).env("TASK_NAMESPACE", &self.namespace)
     }
 
     fn start(&self, arguments: &[&str]) -> Running {
@@ -57,12 +65,12 @@ impl Bench {
 }
 
 fn program(arguments: &[&str]) -> Program {
-    // What the person at this machine has set must not count.
-    Program::new(env!("CARGO_BIN_EXE_test-worker"))
-        .args(arguments)
-        .env("REDIS_URL", "")
-        .env("TASK_REDIS_URL", "")
-        .env("RUST_LOG", "")
+    unset(Program::new(env!("CARGO_BIN_EXE_test-worker")).args(arguments))
+}
+
+/// What the person at this machine has set must not count.
+fn unset(program: Program) -> Program {
+    program.env("REDIS_URL", "").env("TASK_REDIS_URL", "").env("RUST_LOG", "")
 }
 
 fn queue(name: &str) -> QueueName {

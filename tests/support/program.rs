@@ -146,6 +146,11 @@ impl Running {
         self.process.thaw();
     }
 
+    /// Whether the program has ended, by itself or by a signal.
+    pub fn has_ended(&mut self) -> bool {
+        self.process.ended().is_some()
+    }
+
     /// Waits for the program's end. Afterwards [`Running::lines`] is complete.
     #[track_caller]
     pub fn wait(&mut self, bound: Duration) -> ExitStatus {

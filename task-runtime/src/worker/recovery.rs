@@ -83,6 +83,7 @@ impl Recovery {
                 break;
             }
             freed += condemned.jobs.len();
+            fail_point!("condemned");
             let decide = |job: &Claim| decide(job, condemned.on_board, lease.incarnation.is_in_company());
             let decided: Vec<_> = condemned.jobs.iter().map(decide).collect();
             self.broker().settle_for(&self.queue, &lease.incarnation, &decided).await?;

@@ -1,0 +1,90 @@
+//! A job that ends its process is dead after some crashes, and takes no neighbour along.
+
+use std::ops::Range;
+
+use support::{Program, eventually};
+use task_runtime::Task;
+use task_runtime::client::{Enqueue, JobStatus};
+
+use crate::fleet::{Fleet, all_are_settled_once, enqueue, state};
+use crate::tasks::{Crash, CrashLater, Devour, PanicAtOnce, Stumble};
+use crate::{BOUND, Bench, queue};
+
+/// How often a job may be on board of a crash, unless told else.
+const MAX_CRASHES: usize = 3;
+
+/// Runs `poison` beside others, on workers that are started again whenever they end; each of them says why.
+async fn dies_alone<T: Task>(bench: &Bench, mut fleet: Fleet<'_>, poison: Enqueue<T>, says: &str) {
+    const NEIGHBOURS: u64 = 20;
+    let neighbours = enqueue(bench, MAX_CRASHES as u32, [300; NEIGHBOURS as usize]).await;
+    let poison = poison.queue("fleet").priority(9).enqueue_on(&bench.client).await.unwrap();
+    let mut crashes = 0;
+    let status = eventually("the poison job is dead", BOUND, async || {
+        crashes += fleet.start_again();
+        let status = poison.status().await.unwrap();
+        matches!(status, JobStatus::Dead { .. }).then_some(status)
+    })
+    .await;
+    let JobStatus::Dead { error, attempts: 0 } = status else { panic!("{status:?}") };
+    assert_eq!(error, "crashed its worker: 3 workers vanished while it ran");
+    assert_eq!(crashes, MAX_CRASHES);
+    all_are_settled_once(bench, &neighbours, 1).await;
+    // Whoever ran again was on board of one that crashed.
+    let again = fleet.history().gaps(NEIGHBOURS).len();
+    println!("{again} of {NEIGHBOURS} neighbours ran again");
+    assert_eq!(fleet.ended_with(says), MAX_CRASHES);
+}
+
+#[tokio::test]
+async fn a_job_that_kills_its_process_is_dead_and_its_neighbours_complete() {
+    let bench = Bench::new().await;
+    let fleet = Fleet::start(&bench, 4, &["--lease", "1s", "--concurrency", "4"], "");
+    dies_alone(&bench, fleet, Crash::new().options(), "crash").await;
+}
+
+#[tokio::test]
+async fn a_job_that_takes_more_memory_than_there_is_is_dead_and_its_neighbours_complete() {
+    let bench = Bench::new().await;
+    let fleet = Fleet::of(2, || {
+        let limited = ["-c", "ulimit -v 4194304 && exec \"$@\"", "limited", env!("CARGO_BIN_EXE_test-worker")];
+        let worker = ["worker", "fleet", "--lease", "1s", "--concurrency", "4"];
+        bench.at(Program::new("/bin/sh").args(limited).args(worker))
+    });
+    dies_alone(&bench, fleet, Devour::new(1_usize << 33).options(), "memory allocation of 8589934592 bytes failed")
+        .await;
+}
+
+#[tokio::test]
+async fn a_panic_that_ends_its_process_counts_as_a_crash() {
+    let bench = Bench::new().await;
+    let worker = ["worker", "fleet", "--lease", "1s", "--concurrency", "4"];
+    let fleet = Fleet::of(2, || bench.program(&worker).env("TASK_TEST_PANIC", "abort"));
+    dies_alone(&bench, fleet, PanicAtOnce::new().options(), "no such row").await;
+}
+
+#[tokio::test]
+async fn neighbours_of_a_crash_are_charged_when_they_ran_until_an_attempt_ends_by_itself() {
+    let bench = Bench::new().await;
+    let stumble = |numbers: Range<u64>| {
+        bench.client.enqueue_all(numbers.map(|number| Stumble::new(number, 1_500_u64).options().queue("fleet")))
+    };
+    let mut jobs = stumble(0..4).await.unwrap();
+    // The second time it waits until it is alone.
+    let poison = CrashLater::new(700_u64).options().queue("fleet").max_crashes(1);
+    poison.enqueue_on(&bench.client).await.unwrap();
+    let mut fleet = Fleet::start(&bench, 1, &["--lease", "1s", "--concurrency", "5"], "");
+    eventually("they run", BOUND, async || (fleet.told("began ") == [4]).then_some(())).await;
+    // Every place is taken.
+    jobs.extend(stumble(4..8).await.unwrap());
+    eventually("the worker crashes", BOUND, async || (fleet.start_again() > 0).then_some(())).await;
+    assert_eq!(bench.client.counts(&queue("fleet")).await.unwrap().ready, 4);
+    let charged = || jobs.iter().map(|job| state(&bench, job).is_some_and(|state| state.contains(r#""crashes":1"#)));
+    eventually("those that ran are charged", BOUND, async || (charged().take(4).all(|is| is)).then_some(())).await;
+    assert!(!charged().skip(4).any(|is| is));
+    eventually("all have failed by themselves, and nothing is charged", BOUND, async || {
+        fleet.start_again();
+        let refunded = |number: usize| format!(r#"{{"attempts":1,"crashes":0,"error":"{number} stumbled"}}"#);
+        (0..8).all(|number| state(&bench, &jobs[number]) == Some(refunded(number))).then_some(())
+    })
+    .await;
+}
