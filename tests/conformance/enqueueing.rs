@@ -1,9 +1,12 @@
 //! Rules of enqueue and promote.
 
-use task_runtime::Error;
-use task_runtime::broker::{Due, Enqueued, MAX_ENQUEUE, Retention, Status, Turn};
+use std::time::Duration;
 
-use crate::fixture::{Bench, START_MS, finish, id, job, seconds};
+use task_runtime::Error;
+use task_runtime::broker::{Counts, Due, Enqueued, FLOOR, MAX_ENQUEUE, Retention, Status, Turn, Watched};
+use task_runtime::job::{MAX_DELAY, MAX_NAME_BYTES, Settlement};
+
+use crate::fixture::{Bench, START_MS, finish, id, job, names, park, release, retry, seconds};
 
 pub(crate) async fn a_new_job_is_ready_and_keeps_its_envelope(at: Bench) {
     at.ready(&["a"]).await;
@@ -94,4 +97,57 @@ pub(crate) async fn promote_moves_a_hundred_jobs_at_most(at: Bench) {
     at.clock.advance(seconds(1));
     assert_eq!(at.broker.promote(&at.queue).await.unwrap(), 100);
     assert_eq!(at.broker.promote(&at.queue).await.unwrap(), 20);
+}
+
+pub(crate) async fn a_due_time_is_kept_to_the_millisecond(at: Bench) {
+    let ten_years = MAX_DELAY.as_millis() as i64;
+    for (n, ahead) in [1, 999, 86_400_001, ten_years - 1, ten_years].into_iter().enumerate() {
+        for priority in [0, 9] {
+            let (by_time, by_delay) = (format!("at-{n}-{priority}"), format!("after-{n}-{priority}"));
+            at.enqueue(job(&by_time, priority, Due::At(START_MS + ahead))).await;
+            at.enqueue(job(&by_delay, priority, Due::After(Duration::from_millis(ahead.unsigned_abs())))).await;
+            for text in [by_time, by_delay] {
+                assert_eq!(at.status(&text).await, Status::Scheduled { due_ms: START_MS + ahead, state: None });
+            }
+        }
+    }
+}
+
+/// Ids that a pattern, a list with separators, a number or a key could take for something else.
+const ODD_IDS: [&str; 12] =
+    ["%d", "%", "[%w]+", "(.*)$", "=", "0", "1e400", "-1", "{x}:running", "\"\\\"", "cancelled", "parked"];
+
+pub(crate) async fn an_id_of_any_characters_goes_every_way(at: Bench) {
+    let worker = at.worker().await;
+    let all: String = ('!'..='~').collect();
+    let longest = [&all[..MAX_NAME_BYTES], &all[all.len() - MAX_NAME_BYTES..]];
+    for text in ODD_IDS.into_iter().chain(longest) {
+        let claim = async |want: Turn| assert_eq!(names(&at.make(&worker, want).await.claims), [text]);
+        assert_eq!(at.enqueue(job(text, 5, Due::After(seconds(1)))).await, Enqueued::New);
+        at.clock.advance(seconds(1));
+        claim(worker.next(5)).await;
+        at.settle(&worker, vec![park(text, "later")]).await;
+        claim(Turn { take: vec!["later".into()], ..worker.next(5) }).await;
+        at.settle(&worker, vec![retry(text, seconds(1))]).await;
+        at.clock.advance(seconds(1));
+        claim(worker.next(5)).await;
+        at.settle(&worker, vec![release(text)]).await;
+        assert_eq!(at.broker.watch(&at.queue, &id(text)).await.unwrap(), Watched::Waiting);
+        claim(worker.next(5)).await;
+        let keep = Some(FLOOR);
+        at.settle(&worker, vec![(id(text), Settlement::Finish { record: b"{}".to_vec(), keep })]).await;
+        assert_eq!(at.status(text).await, Status::Ended { record: b"{}".to_vec() });
+        assert_eq!(at.enqueue(job(text, 5, Due::Now)).await, Enqueued::Ended);
+        // Its result is forgotten, and nothing else of it is left.
+        at.clock.advance(FLOOR);
+        at.sweep(seconds(600)).await;
+        assert_eq!(at.status(text).await, Status::Unknown);
+        at.ready(&[text]).await;
+        at.cancel(text).await;
+        assert!(at.claim(&worker, 5).await.is_empty());
+        at.clock.advance(Retention::default().age);
+        at.sweep(seconds(600)).await;
+        assert_eq!(at.status(text).await, Status::Unknown);
+    }
+    assert_eq!(at.broker.counts(&at.queue).await.unwrap(), Counts { workers: 1, ..Counts::default() });
 }

@@ -40,6 +40,8 @@ macro_rules! conformance {
                     a_job_due_in_the_past_is_ready_at_once
                     due_jobs_become_ready_in_their_own_priority
                     promote_moves_a_hundred_jobs_at_most
+                    a_due_time_is_kept_to_the_millisecond
+                    an_id_of_any_characters_goes_every_way
                 }
                 turning {
                     only_begin_registers_an_incarnation

@@ -8,6 +8,7 @@ mod ending;
 mod injecting;
 mod queues;
 mod stopping;
+mod values;
 
 use fixture::{Bench, cluster, memory, redis, valkey};
 
@@ -87,5 +88,8 @@ stamp! {
         a_stopping_worker_finishes_what_runs
         what_outlasts_the_grace_is_cancelled_and_given_back
         stop_now_gives_back_at_once_without_an_attempt
+    }
+    values {
+        any_value_and_any_error_come_back_by_every_way
     }
 }

@@ -60,8 +60,10 @@ impl Incarnation {
     }
 
     #[cfg(feature = "redis")]
-    pub(crate) fn from_stored(text: String) -> Self {
-        Self(text)
+    /// As it is stored; none when it is no id of an incarnation, as only programs of others write it.
+    pub(crate) fn from_stored(bytes: Vec<u8>) -> Option<Self> {
+        let is_id = !bytes.is_empty() && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'+');
+        String::from_utf8(bytes).ok().filter(|_| is_id).map(Self)
     }
 
     /// The id as text.

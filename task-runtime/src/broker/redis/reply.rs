@@ -73,6 +73,12 @@ pub(super) fn queues(reply: Value) -> Read<Vec<QueueName>> {
     Ok(value::<Vec<Vec<u8>>>("queues", reply)?.iter().filter_map(read).collect())
 }
 
+/// Names of tasks. One that is no text was put there by a program of others; no worker knows it.
+fn names(script: &str, reply: Value) -> Read<Vec<String>> {
+    let names: Vec<Vec<u8>> = value(script, reply)?;
+    Ok(names.into_iter().filter_map(|name| String::from_utf8(name).ok()).collect())
+}
+
 fn next_list(script: &str, from: &mut impl Iterator<Item = Value>) -> Read<Value> {
     from.next().ok_or_else(|| unexpected(script, "too little"))
 }
@@ -146,7 +152,7 @@ pub(super) fn turn(reply: Value) -> Read<TurnAnswer> {
             more: next(SCRIPT, &mut parts)?,
             asked: ids(SCRIPT, next_list(SCRIPT, &mut parts)?)?,
             next_due: u64::try_from(next::<i64>(SCRIPT, &mut parts)?).ok().map(Duration::from_millis),
-            parked: next(SCRIPT, &mut parts)?,
+            parked: names(SCRIPT, next_list(SCRIPT, &mut parts)?)?,
             paused: next(SCRIPT, &mut parts)?,
             alone: next(SCRIPT, &mut parts)?,
         })),
@@ -173,7 +179,7 @@ pub(super) fn leases(reply: Value) -> Read<Vec<Lease>> {
         let incarnation = Incarnation::from_stored(next(SCRIPT, &mut parts)?);
         let ends_ms = next::<f64>(SCRIPT, &mut parts)? as i64;
         let left = Duration::from_millis(u64::try_from(ends_ms.saturating_sub(now)).unwrap_or(0));
-        leases.push(Lease { incarnation, ends_ms, left });
+        leases.extend(incarnation.map(|incarnation| Lease { incarnation, ends_ms, left }));
     }
     Ok(leases)
 }
@@ -209,8 +215,8 @@ pub(super) fn status(reply: Value) -> Read<Result<Status, Vec<Incarnation>>> {
 }
 
 pub(super) fn incarnations(script: &str, reply: Value) -> Read<Vec<Incarnation>> {
-    let list: Vec<String> = value(script, reply)?;
-    Ok(list.into_iter().map(Incarnation::from_stored).collect())
+    let list: Vec<Vec<u8>> = value(script, reply)?;
+    Ok(list.into_iter().filter_map(Incarnation::from_stored).collect())
 }
 
 pub(super) fn watched(reply: Value) -> Read<Watched> {

@@ -130,8 +130,8 @@ scripts! {
     WORKERS "workers" " flags=no-writes" ["clock"];
     CONDEMN "condemn" " flags=allow-oom" ["clock" "record" "wake"];
     SETTLE_FOR "settle_for" " flags=allow-oom" ["clock" "record" "done" "wake" "finish" "settle"];
-    CANCEL "cancel" " flags=allow-oom" ["clock" "record" "done" "finish"];
-    STATUS "status" " flags=no-writes" ["clock" "record"];
+    CANCEL "cancel" " flags=allow-oom" ["clock" "record" "done" "finish" "incarnations"];
+    STATUS "status" " flags=no-writes" ["clock" "record" "incarnations"];
     WATCH "watch" " flags=allow-oom" ["clock" "record"];
     PAUSE "pause" " flags=allow-oom" ["clock" "wake"];
     SWEEP "sweep" " flags=allow-oom" ["clock" "record" "done" "finish"];

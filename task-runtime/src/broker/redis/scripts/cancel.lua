@@ -31,14 +31,14 @@ elseif mark then
   redis.call('HDEL', marks, id)
   return 'cancelled'
 end
-local incarnations = redis.call('ZRANGE', workers, 0, 999)
+local there = incarnations()
 local given = {}
 for i = 4, #ARGV do
   given[ARGV[i]] = others[i - 3]
 end
-for _, incarnation in ipairs(incarnations) do
+for _, incarnation in ipairs(there) do
   if not given[incarnation] then
-    return incarnations
+    return there
   elseif redis.call('SISMEMBER', given[incarnation], id) == 1 then
     redis.call('SADD', asked, id)
     return 'asked'

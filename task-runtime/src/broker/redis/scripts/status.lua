@@ -24,14 +24,14 @@ elseif due then
 elseif redis.call('ZSCORE', dead, id) then
   return {'dead', state_record, -1}
 end
-local incarnations = redis.call('ZRANGE', workers, 0, 999)
+local there = incarnations()
 local given = {}
 for i = 3, #ARGV do
   given[ARGV[i]] = others[i - 2]
 end
-for _, incarnation in ipairs(incarnations) do
+for _, incarnation in ipairs(there) do
   if not given[incarnation] then
-    return {'workers', incarnations, -1}
+    return {'workers', there, -1}
   elseif redis.call('SISMEMBER', given[incarnation], id) == 1 then
     return {'running', false, -1}
   end
