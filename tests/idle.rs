@@ -33,7 +33,7 @@ fn field(text: &str, name: &str) -> u64 {
 
 /// How often clients called a command, those that ran inside scripts not counted.
 fn calls(server: &Server) -> u64 {
-    let by_client = ["evalsha", "eval", "blpop", "ping", "smembers", "sadd", "subscribe"];
+    let by_client = ["evalsha", "eval", "blpop", "echo", "ping", "smembers", "sadd", "subscribe"];
     let stats = info(server, "commandstats");
     let calls = stats.lines().filter_map(|line| {
         let (name, rest) = line.strip_prefix("cmdstat_")?.split_once(":calls=")?;

@@ -25,9 +25,12 @@ impl Raw {
     }
 
     fn ask(&mut self, words: &[&str]) {
-        let mut request = format!("*{}\r\n", words.len());
-        words.iter().for_each(|word| request.push_str(&format!("${}\r\n{word}\r\n", word.len())));
-        self.0.write_all(request.as_bytes()).unwrap();
+        self.0.write_all(request(words).as_bytes()).unwrap();
+    }
+
+    /// Two requests that arrive together.
+    fn ask_both(&mut self, one: &[&str], other: &[&str]) {
+        self.0.write_all((request(one) + &request(other)).as_bytes()).unwrap();
     }
 
     /// Reads exactly this.
@@ -56,6 +59,12 @@ impl Raw {
     fn is_reset(&mut self) {
         assert_eq!(self.next(BOUND), Err(ErrorKind::ConnectionReset));
     }
+}
+
+fn request(words: &[&str]) -> String {
+    let mut request = format!("*{}\r\n", words.len());
+    words.iter().for_each(|word| request.push_str(&format!("${}\r\n{word}\r\n", word.len())));
+    request
 }
 
 fn get(key: &str) -> String {
@@ -193,7 +202,7 @@ fn a_late_request_arrives_after_its_client_has_gone_and_come_again() {
 }
 
 #[test]
-fn an_answer_may_be_lost_doubled_cut_short_or_the_last() {
+fn an_answer_may_be_lost_doubled_swapped_cut_short_or_the_last() {
     let proxy = Proxy::to(shared_redis().port());
     let fault = |number, fault| proxy.inject(On::Command("ECHO"), When::Nth(number), fault);
     let mut raw = Raw::to(&proxy);
@@ -204,6 +213,15 @@ fn an_answer_may_be_lost_doubled_cut_short_or_the_last() {
     let _doubled = fault(1, Fault::Duplicate);
     raw.ask(&["ECHO", "3"]);
     raw.hears("$1\r\n3\r\n$1\r\n3\r\n");
+    let _swapped = fault(1, Fault::Swap);
+    raw.ask_both(&["ECHO", "a"], &["ECHO", "b"]);
+    raw.hears("$1\r\nb\r\n$1\r\na\r\n");
+    let _alone = fault(1, Fault::Swap);
+    raw.ask(&["ECHO", "c"]);
+    raw.hears("$1\r\nc\r\n");
+    let _extra = fault(1, Fault::Extra("-LOADING wait".into()));
+    raw.ask(&["ECHO", "d"]);
+    raw.hears("-LOADING wait\r\n$1\r\nd\r\n");
     let _last = fault(1, Fault::HalfClose);
     raw.ask(&["ECHO", "4"]);
     raw.hears("$1\r\n4\r\n");

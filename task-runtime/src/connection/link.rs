@@ -8,9 +8,11 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt as _;
 use futures_util::future::Shared;
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Cmd, RedisResult, Value};
+use redis::{AsyncConnectionConfig, RedisResult, Value};
+use tokio_util::sync::CancellationToken;
 
 use super::patience::Patience;
+use super::request::{Malformed, Request};
 use super::target::Address;
 use super::{CONNECT_LIMIT, Fault, classify};
 
@@ -27,73 +29,119 @@ pub(super) struct Connection {
     current: Mutex<Current>,
 }
 
+#[derive(Default)]
 struct Current {
-    generation: u64,
+    generation: Generation,
     connecting: Option<Connecting>,
+}
+
+/// One of the connections that were made one after the other.
+#[derive(Clone, Default)]
+struct Generation {
+    number: u64,
+    /// Told to all who wait for an answer when no answer can be trusted.
+    given_up: CancellationToken,
 }
 
 impl Connection {
     /// A connection whose answers are waited for at most `limit`, unless the server is known to be slow.
     pub(crate) fn new(address: Address, limit: Duration, patience: Arc<Patience>) -> Self {
-        let current = Mutex::new(Current { generation: 0, connecting: None });
-        Self { address, limit, patience, current }
+        Self { address, limit, patience, current: Mutex::default() }
     }
 
-    /// Sends one command, with `ASKING` ahead of it if that is asked.
-    pub(super) async fn send(&self, command: &Cmd, asking: bool) -> Result<Value, Fault> {
-        let (generation, connecting) = self.connecting()?;
+    /// Sends one request, with `ASKING` ahead of it if that is asked, and has `read` read what comes.
+    ///
+    /// What is no answer to it ends the connection for all that is under way on it.
+    pub(super) async fn send<T>(
+        &self,
+        request: &Request,
+        asking: bool,
+        read: impl Fn(Value) -> Result<T, Malformed>,
+    ) -> Result<T, Fault> {
+        let (of, connecting) = self.connecting()?;
         let mut connection = match connecting.await {
             Ok(connection) => connection,
             Err(reason) => {
-                self.discard(generation);
+                self.discard(&of);
                 return Err(Fault::Away(reason));
             }
         };
-        let (start, limit) = (Instant::now(), self.patience.stretched(self.limit));
-        let answer = async {
-            if asking {
-                send_asking(&mut connection, command).await
-            } else {
-                connection.send_packed_command(command).await
+        let answer = self.exchange(&of, request.ask(&mut connection, asking)).await?;
+        match answer.extract_error() {
+            Ok(answer) => read(answer).map_err(|malformed| self.give_up(&of, malformed)),
+            Err(error) => {
+                let fault = classify(&error);
+                // What is sent again at once is checked then.
+                if !matches!(fault, Fault::NoScript | Fault::Moved(_)) {
+                    self.exchange(&of, request.confirm(&mut connection)).await?;
+                }
+                if matches!(fault, Fault::Lost(_) | Fault::Elsewhere(_)) {
+                    self.discard(&of);
+                }
+                Err(fault)
             }
+        }
+    }
+
+    /// Waits for what comes over a connection, as long as that may take.
+    async fn exchange<T>(
+        &self,
+        of: &Generation,
+        coming: impl Future<Output = RedisResult<Result<T, Malformed>>>,
+    ) -> Result<T, Fault> {
+        let (start, limit) = (Instant::now(), self.patience.stretched(self.limit));
+        let came = tokio::select! {
+            biased;
+            came = tokio::time::timeout(limit, coming) => came,
+            () = of.given_up.cancelled() => return Err(Fault::Lost("another answer was out of step".into())),
         };
-        let Ok(answer) = tokio::time::timeout(limit, answer).await else {
+        let Ok(came) = came else {
             self.patience.in_vain();
-            self.discard(generation);
+            self.discard(of);
             return Err(Fault::Lost(format!("no answer within {limit:?}")));
         };
         self.patience.answered(start.elapsed());
-        answer.and_then(Value::extract_error).map_err(|error| {
-            let fault = classify(&error);
-            if matches!(fault, Fault::Lost(_) | Fault::Elsewhere(_)) {
-                self.discard(generation);
+        match came {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(malformed)) => Err(self.give_up(of, malformed)),
+            Err(error) => {
+                self.discard(of);
+                Err(classify(&error))
             }
-            fault
-        })
+        }
     }
 
     /// The connection that there is, or is being made.
-    fn connecting(&self) -> Result<(u64, Connecting), Fault> {
+    fn connecting(&self) -> Result<(Generation, Connecting), Fault> {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         if current.connecting.is_none()
             && let Some(reason) = self.patience.refusal()
         {
             return Err(Fault::Away(reason));
         }
-        let generation = current.generation;
         let connecting = current.connecting.get_or_insert_with(|| {
             let connect = connect(self.address.clone(), Arc::clone(&self.patience));
             (Box::pin(connect) as Pin<Box<dyn Future<Output = _> + Send>>).shared()
         });
-        Ok((generation, connecting.clone()))
+        let connecting = connecting.clone();
+        Ok((current.generation.clone(), connecting))
     }
 
     /// Has the next caller connect anew, unless another has seen to it already.
-    fn discard(&self, generation: u64) {
+    fn discard(&self, of: &Generation) {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        if current.generation == generation {
-            *current = Current { generation: generation + 1, connecting: None };
+        if current.generation.number == of.number {
+            let generation = Generation { number: of.number + 1, ..Generation::default() };
+            *current = Current { generation, connecting: None };
         }
+    }
+
+    /// Ends the connection for all that is under way on it: what comes next may be anyone's answer.
+    fn give_up(&self, of: &Generation, malformed: Malformed) -> Fault {
+        tracing::warn!(reason = malformed.0, "a connection is given up with all that is under way on it");
+        self.discard(of);
+        of.given_up.cancel();
+        malformed.into()
     }
 }
 
@@ -114,12 +162,4 @@ async fn connect(address: Address, patience: Arc<Patience>) -> Result<Multiplexe
         Err(reason) => patience.not_connected(reason),
     }
     made
-}
-
-/// Both in one go: `ASKING` counts for the next command of the connection, whoever sends it.
-async fn send_asking(connection: &mut MultiplexedConnection, command: &Cmd) -> RedisResult<Value> {
-    let mut both = redis::pipe();
-    both.add_command(redis::cmd("ASKING")).add_command(command.clone());
-    let answers = connection.send_packed_commands(&both, 1, 1).await?;
-    Ok(answers.into_iter().next().unwrap_or(Value::Nil))
 }

@@ -4,12 +4,14 @@
 mod link;
 mod node;
 mod patience;
+mod request;
 mod servers;
 mod target;
 
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 
+pub(crate) use request::{Malformed, Request};
 pub(crate) use servers::{Limits, Servers};
 pub(crate) use target::Target;
 
@@ -27,7 +29,8 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(2);
 pub(crate) enum Fault {
     /// No connection could be made: nothing was sent.
     Away(String),
-    /// The answer never came: the request may have been carried out, or may still be.
+    /// The answer never came, or what came is none to the request, which may have been carried out, or
+    /// may still be.
     Lost(String),
     /// This server is not, or no longer, the one that accepts writes: nothing happened; connect
     /// anew, by name.
@@ -55,6 +58,12 @@ pub(crate) struct Redirect {
     /// Whether it only has them for a request that says `ASKING`, while they are on their way to it.
     asking: bool,
     reason: String,
+}
+
+impl From<Malformed> for Fault {
+    fn from(Malformed(reason): Malformed) -> Self {
+        Self::Lost(reason)
+    }
 }
 
 impl From<Fault> for Error {

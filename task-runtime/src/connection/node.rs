@@ -3,10 +3,11 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use redis::aio::PubSubStream;
-use redis::{Cmd, RedisError, Value};
+use redis::{RedisError, Value};
 
 use super::link::Connection;
 use super::patience::Patience;
+use super::request::{Malformed, Request};
 use super::target::Address;
 use super::{CONNECT_LIMIT, Fault, Limits};
 
@@ -45,19 +46,30 @@ impl Node {
         &self.address
     }
 
-    /// Sends a command, with `ASKING` ahead of it if that is asked.
-    pub(super) async fn send(&self, command: &Cmd, way: Way, asking: bool) -> Result<Value, Fault> {
+    /// Sends a request, with `ASKING` ahead of it if that is asked, and has `read` read what comes.
+    pub(super) async fn send<T>(
+        &self,
+        request: &Request,
+        way: Way,
+        asking: bool,
+        read: impl Fn(Value) -> Result<T, Malformed>,
+    ) -> Result<T, Fault> {
         match way {
-            Way::Shared => self.shared.send(command, asking).await,
-            Way::Own => self.block(command, asking).await,
+            Way::Shared => self.shared.send(request, asking, read).await,
+            Way::Own => self.block(request, asking, read).await,
         }
     }
 
-    async fn block(&self, command: &Cmd, asking: bool) -> Result<Value, Fault> {
+    async fn block<T>(
+        &self,
+        request: &Request,
+        asking: bool,
+        read: impl Fn(Value) -> Result<T, Malformed>,
+    ) -> Result<T, Fault> {
         let kept = self.idle().pop();
         let connection = kept
             .unwrap_or_else(|| Connection::new(self.address.clone(), self.limits.block, Arc::clone(&self.patience)));
-        let answer = connection.send(command, asking).await;
+        let answer = connection.send(request, asking, read).await;
         let mut idle = self.idle();
         match &answer {
             // What ended one connection has most likely ended the others too.

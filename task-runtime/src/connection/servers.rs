@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use redis::Value;
 use redis::aio::PubSubStream;
-use redis::{Cmd, Value};
 
 use super::node::{Node, Way};
+use super::request::{Malformed, Request};
 use super::target::Target;
 use super::{CONNECT_LIMIT, Fault, Redirect};
 
@@ -58,17 +59,27 @@ impl Servers {
         Self { limits, known: Mutex::new(known) }
     }
 
-    /// Sends a command whose keys carry `tag`.
-    pub(crate) async fn send(&self, tag: &str, command: &Cmd) -> Result<Value, Fault> {
-        self.reach(tag, command, Way::Shared).await
+    /// Sends a request whose keys carry `tag`, and has `read` read what comes.
+    pub(crate) async fn send<T>(
+        &self,
+        tag: &str,
+        request: &Request,
+        read: impl Fn(Value) -> Result<T, Malformed>,
+    ) -> Result<T, Fault> {
+        self.reach(tag, request, Way::Shared, &read).await
     }
 
-    /// Sends a command that blocks, over a connection of its own.
+    /// The same with a command that blocks, over a connection of its own.
     ///
     /// # Cancel safety
     /// When the future is dropped the server forgets the request.
-    pub(crate) async fn block(&self, tag: &str, command: &Cmd) -> Result<Value, Fault> {
-        self.reach(tag, command, Way::Own).await
+    pub(crate) async fn block<T>(
+        &self,
+        tag: &str,
+        request: &Request,
+        read: impl Fn(Value) -> Result<T, Malformed>,
+    ) -> Result<T, Fault> {
+        self.reach(tag, request, Way::Own, &read).await
     }
 
     /// The messages on `channel`, which every node of a cluster hears of.
@@ -91,12 +102,18 @@ impl Servers {
     }
 
     /// Sends to the node of `tag`, wherever that is by now.
-    async fn reach(&self, tag: &str, command: &Cmd, way: Way) -> Result<Value, Fault> {
+    async fn reach<T>(
+        &self,
+        tag: &str,
+        request: &Request,
+        way: Way,
+        read: &impl Fn(Value) -> Result<T, Malformed>,
+    ) -> Result<T, Fault> {
         let started = Instant::now();
         let (mut node, mut asking) = (self.known().node_of(tag), false);
         let mut away: Vec<(Arc<Node>, String)> = Vec::new();
         for _ in 1..MAX_HOPS {
-            let fault = match node.send(command, way, asking).await {
+            let fault = match node.send(request, way, asking, read).await {
                 Err(fault) => fault,
                 answer => return answer,
             };
@@ -120,7 +137,7 @@ impl Servers {
             }
             node = next;
         }
-        node.send(command, way, asking).await
+        node.send(request, way, asking, read).await
     }
 
     /// The node that a redirect names; one that is to stay is remembered.

@@ -48,6 +48,10 @@ pub enum Fault {
     DropReply,
     /// The answer comes twice.
     Duplicate,
+    /// The answer and the next one, if it is awaited already, change places.
+    Swap,
+    /// This line, which nobody asked for, comes ahead of the answer.
+    Extra(String),
     /// Only so many bytes of the answer come, then the connection ends.
     Truncate(usize),
     /// A byte of the answer outside of its payload is another one.

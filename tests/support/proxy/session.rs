@@ -29,6 +29,8 @@ enum Expected {
 struct Session {
     shared: Arc<Shared>,
     expected: Mutex<VecDeque<Expected>>,
+    /// An answer that is to change places with the next one.
+    held: Mutex<Option<Vec<u8>>>,
     /// Told when nothing is expected any more.
     answered: Notify,
     /// Whether a request was late, so that it must outlive its client.
@@ -54,8 +56,9 @@ pub(super) async fn serve(shared: Arc<Shared>, client: TcpStream) {
     // Without it a delay of the system would be added to those of the test; an error says that the client is gone.
     let _ = client.set_nodelay(true).and(server.set_nodelay(true));
     let ((to_server, requests), (to_client, replies)) = (Pipe::new(), Pipe::new());
-    let (expected, answered, late) = (Mutex::default(), Notify::new(), AtomicBool::new(false));
-    let session = Session { shared: Arc::clone(&shared), expected, answered, late, to_server, to_client };
+    let (expected, held) = (Mutex::default(), Mutex::default());
+    let (answered, late) = (Notify::new(), AtomicBool::new(false));
+    let session = Session { shared: Arc::clone(&shared), expected, held, answered, late, to_server, to_client };
     let reset = tokio::select! {
         () = session.forward(&client, &server, requests, lines.0) => false,
         then = deliver(replies, &client, lines.1) => then == Then::Reset,
@@ -151,7 +154,11 @@ impl Session {
                 Some(Expected::Reply(fault)) => fault,
                 _ => None,
             };
+            let swapped = self.held().take();
             self.reply_under(frame, fault).await;
+            if let Some(swapped) = swapped {
+                self.reply(swapped, Then::Go).await;
+            }
             self.answer_what_is_next().await;
         }
         self.reply(Vec::new(), Then::Close).await;
@@ -166,6 +173,10 @@ impl Session {
             Some(Fault::Duplicate) => {
                 frame.extend_from_within(..);
                 self.reply(frame, Then::Go).await;
+            }
+            Some(Fault::Swap) if self.awaits_another() => *self.held() = Some(frame),
+            Some(Fault::Extra(line)) => {
+                self.reply([line.as_bytes(), b"\r\n", &frame].concat(), Then::Go).await;
             }
             Some(Fault::Truncate(length)) => {
                 frame.truncate(length);
@@ -194,6 +205,15 @@ impl Session {
         if !nothing {
             answered.await;
         }
+    }
+
+    /// Whether the server's answer to a further request is still to come.
+    fn awaits_another(&self) -> bool {
+        matches!(self.expected().front(), Some(Expected::Reply(_)))
+    }
+
+    fn held(&self) -> MutexGuard<'_, Option<Vec<u8>>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn expected(&self) -> MutexGuard<'_, VecDeque<Expected>> {

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use redis::{Arg, Cmd, ToRedisArgs};
+use redis::{Arg, Cmd, ToRedisArgs, Value};
 
 use super::RedisBroker;
 use super::keys::Keys;
 use super::script::Script;
 use crate::broker::{Due, Incarnation, NewJob, Retention};
+use crate::connection::{Fault, Malformed, Request, Servers};
 use crate::job::{JobId, Settlement};
 
 /// Room for the arguments of a call that carries no jobs.
@@ -41,24 +42,21 @@ impl Call {
         Self { script, tag: of.tag().to_owned(), command }
     }
 
-    pub(super) fn tag(&self) -> &str {
-        &self.tag
-    }
-
-    pub(super) fn command(&self) -> &Cmd {
-        &self.command
-    }
-
-    /// The same call for a server that does not know the script.
-    pub(super) fn with_source(&self) -> Cmd {
-        let mut command = Cmd::with_capacity(self.command.args_iter().len(), self.script.source.len() + FEW_BYTES);
-        command.arg("EVAL").arg(&self.script.source);
-        for arg in self.command.args_iter().skip(2) {
-            if let Arg::Simple(bytes) = arg {
-                command.arg(bytes);
+    /// Sends it, and has `read` read what the script answers. A script that the server does not know is
+    /// loaded on the way.
+    pub(super) async fn send<T>(
+        self,
+        servers: &Servers,
+        read: impl Fn(Value) -> Result<T, Malformed>,
+    ) -> Result<T, Fault> {
+        let request = Request::script(self.command);
+        match servers.send(&self.tag, &request, &read).await {
+            Err(Fault::NoScript) => {
+                let request = Request::script(with_source(self.script, request.command()));
+                servers.send(&self.tag, &request, &read).await
             }
+            answer => answer,
         }
-        command
     }
 
     pub(super) fn arg(mut self, value: impl ToRedisArgs) -> Self {
@@ -166,6 +164,19 @@ impl Call {
     pub(super) fn released(self, id: &JobId, priority: u8) -> Self {
         self.moved("l", id, &[], "", priority)
     }
+}
+
+/// The same call for a server that does not know the script; it has no number yet.
+fn with_source(script: &Script, by_digest: &Cmd) -> Cmd {
+    let args = by_digest.args_iter().len();
+    let mut command = Cmd::with_capacity(args, script.source.len() + FEW_BYTES);
+    command.arg("EVAL").arg(&script.source);
+    for arg in by_digest.args_iter().take(args - 1).skip(2) {
+        if let Arg::Simple(bytes) = arg {
+            command.arg(bytes);
+        }
+    }
+    command
 }
 
 /// Milliseconds, as far as a server counts them.

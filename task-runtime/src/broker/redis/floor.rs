@@ -1,6 +1,7 @@
 //! The floor: the least that jobs can cost on a server, three bare scripts, as a yardstick.
 
 use super::{Call, RedisBroker, reply, script};
+use crate::connection::Request;
 use crate::error::Error;
 use crate::job::QueueName;
 
@@ -28,15 +29,14 @@ impl Floor<'_> {
         for (id, payload) in jobs {
             call = call.arg(id).arg(&**payload);
         }
-        self.broker.call(call).await.map(drop)
+        self.broker.call(call, reply::nothing).await
     }
 
     /// Takes a batch; ids and payloads.
     pub(crate) async fn take(&self) -> Result<(Vec<String>, Vec<Vec<u8>>), Error> {
         let keys = self.broker.keys(self.queue);
         let call = Call::new(self.broker, &script::FLOOR_TAKE, &keys, &[]).arg(FLOOR_BATCH);
-        let answer = self.broker.call(call).await?;
-        redis::from_redis_value(answer).map_err(|error| reply::unexpected("floor/take", error))
+        self.broker.call(call, |reply| reply::value("floor/take", reply)).await
     }
 
     /// Ends the jobs of a batch.
@@ -46,7 +46,7 @@ impl Floor<'_> {
         for id in ids {
             call = call.arg(id);
         }
-        self.broker.call(call).await.map(drop)
+        self.broker.call(call, reply::nothing).await
     }
 
     /// Waits for something to be pushed to a list of its own, as a waiting worker does.
@@ -54,7 +54,7 @@ impl Floor<'_> {
         let keys = self.broker.keys(self.queue);
         let mut pop = redis::cmd("BLPOP");
         pop.arg(keys.key("bell")).arg(crate::broker::MAX_WAKE_WAIT.as_secs());
-        Ok(self.broker.servers.block(keys.tag(), &pop).await.map(drop)?)
+        Ok(self.broker.servers.block(keys.tag(), &Request::plain(pop), reply::nothing).await?)
     }
 
     /// Ends the wait of one that is [blocked](Self::blocked).
@@ -62,6 +62,6 @@ impl Floor<'_> {
         let keys = self.broker.keys(self.queue);
         let mut push = redis::cmd("RPUSH");
         push.arg(keys.key("bell")).arg("1");
-        Ok(self.broker.servers.send(keys.tag(), &push).await.map(drop)?)
+        Ok(self.broker.servers.send(keys.tag(), &Request::plain(push), reply::nothing).await?)
     }
 }

@@ -2,6 +2,7 @@
 
 use super::keys::{Keys, queues};
 use super::reply;
+use crate::connection::Malformed;
 use crate::error::Error;
 use crate::job::{JobId, MAX_NAME_BYTES, Namespace, QueueName, TaskName};
 
@@ -37,14 +38,12 @@ fn refused_safely(name: &Result<String, impl std::borrow::Borrow<Error>>) {
     }
 }
 
-/// Whatever a script answers is read, or is an error that names the script and leaves open what
-/// happened: nothing may end a worker.
+/// Whatever a script answers is read, or refused in words that name the script: nothing may end a worker.
 pub(crate) fn replies(data: &[u8]) {
     let Ok(answer) = redis::parse_redis_value(data) else { return };
-    let told = |script: &str, read: Result<String, Error>| {
-        if let Err(error) = read {
-            let Error::Indeterminate { reason } = &error else { panic!("{script}: {error}") };
-            assert!(reason.starts_with("the script `") && reason.len() < 300, "{script}: {reason}");
+    let told = |script: &str, read: Result<String, Malformed>| {
+        if let Err(Malformed(reason)) = read {
+            assert!(reason.starts_with(&format!("`{script}` answered")) && reason.len() < 300, "{script}: {reason}");
         }
     };
     let value = || answer.clone();
@@ -55,6 +54,8 @@ pub(crate) fn replies(data: &[u8]) {
     told("workers", reply::leases(value()).map(shown));
     told("condemn", reply::condemned(value()).map(shown));
     told("status", reply::status(value()).map(shown));
+    told("cancel", reply::cancelled(value()).map(shown));
+    told("BLPOP", reply::popped("{app:mail}:wake", value()).map(shown));
     told("sweep", reply::number("sweep", value()).map(shown));
     told("queues", reply::queues(value()).map(shown));
     told("watch", reply::watched(value()).map(shown));

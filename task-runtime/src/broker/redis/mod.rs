@@ -27,7 +27,7 @@ use redis::Value;
 use self::call::Call;
 use self::keys::Keys;
 use super::Clock;
-use crate::connection::{Fault, Limits, Servers, Target};
+use crate::connection::{Limits, Malformed, Servers, Target};
 use crate::error::Error;
 use crate::job::{Namespace, QueueName};
 
@@ -69,11 +69,8 @@ impl RedisBroker {
         Keys::new(&self.namespace, queue)
     }
 
-    /// Runs a script; one that the server does not know is loaded on the way.
-    async fn call(&self, call: Call) -> Result<Value, Error> {
-        match self.servers.send(call.tag(), call.command()).await {
-            Err(Fault::NoScript) => Ok(self.servers.send(call.tag(), &call.with_source()).await?),
-            answer => Ok(answer?),
-        }
+    /// Runs a script, and has `read` read its answer.
+    async fn call<T>(&self, call: Call, read: impl Fn(Value) -> Result<T, Malformed>) -> Result<T, Error> {
+        Ok(call.send(&self.servers, read).await?)
     }
 }

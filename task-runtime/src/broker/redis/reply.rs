@@ -5,26 +5,42 @@ use std::time::Duration;
 use redis::{FromRedisValue, Value};
 
 use crate::broker::{
-    Claim, Condemned, Counts, Enqueued, Heartbeat, Incarnation, Lease, MAX_TURN, Status, TurnAnswer, TurnDone, Watched,
+    Cancelled, Claim, Condemned, Counts, Enqueued, Heartbeat, Incarnation, Lease, MAX_TURN, Status, TurnAnswer,
+    TurnDone, Watched,
 };
-use crate::error::Error;
+use crate::connection::Malformed;
 use crate::job::{JobId, QueueName};
 
-type Read<T> = Result<T, Error>;
+type Read<T> = Result<T, Malformed>;
 
 /// A reply that does not have the form which its script promises.
-pub(super) fn unexpected(script: &str, reply: impl std::fmt::Debug) -> Error {
+fn unexpected(script: &str, reply: impl std::fmt::Debug) -> Malformed {
     let mut text = format!("{reply:?}");
     text.truncate(text.floor_char_boundary(200));
-    Error::Indeterminate { reason: format!("the script `{script}` answered {text}") }
+    Malformed(format!("`{script}` answered {text}"))
 }
 
-fn value<T: FromRedisValue>(script: &str, value: Value) -> Read<T> {
+pub(super) fn value<T: FromRedisValue>(script: &str, value: Value) -> Read<T> {
     T::from_redis_value(value).map_err(|error| unexpected(script, error))
 }
 
 pub(super) fn number(script: &str, reply: Value) -> Read<i64> {
     value(script, reply)
+}
+
+/// What has nothing to say, whatever it says.
+#[cfg(feature = "cli")]
+pub(super) fn nothing(_: Value) -> Read<()> {
+    Ok(())
+}
+
+/// Whether there was something to pop from `key`.
+pub(super) fn popped(key: &str, reply: Value) -> Read<bool> {
+    match &reply {
+        Value::Nil => Ok(false),
+        Value::Array(pair) if pair.len() == 2 && pair[0] == Value::BulkString(key.into()) => Ok(true),
+        _ => Err(unexpected("BLPOP", reply)),
+    }
 }
 
 fn list(script: &str, reply: Value) -> Read<std::vec::IntoIter<Value>> {
@@ -214,7 +230,21 @@ pub(super) fn status(reply: Value) -> Read<Result<Status, Vec<Incarnation>>> {
     }))
 }
 
-pub(super) fn incarnations(script: &str, reply: Value) -> Read<Vec<Incarnation>> {
+/// What became of a cancel, or the incarnations that the next call must name.
+pub(super) fn cancelled(reply: Value) -> Read<Result<Cancelled, Vec<Incarnation>>> {
+    const SCRIPT: &str = "cancel";
+    let Value::BulkString(word) = reply else { return incarnations(SCRIPT, reply).map(Err) };
+    Ok(Ok(match &*word {
+        b"cancelled" => Cancelled::Cancelled,
+        b"asked" => Cancelled::Asked,
+        b"ended" => Cancelled::Ended,
+        b"dead" => Cancelled::Dead,
+        b"unknown" => Cancelled::NotFound,
+        _ => return Err(unexpected(SCRIPT, word)),
+    }))
+}
+
+fn incarnations(script: &str, reply: Value) -> Read<Vec<Incarnation>> {
     let list: Vec<Vec<u8>> = value(script, reply)?;
     Ok(list.into_iter().filter_map(Incarnation::from_stored).collect())
 }

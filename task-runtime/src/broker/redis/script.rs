@@ -12,6 +12,10 @@ use crate::broker::Incarnation;
 const KEY_BYTES: usize = 192;
 const PRIORITIES: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
 
+/// What stands around every script: it does not see the number of its call, the last argument, which
+/// comes back behind its answer (`connection/request.rs`). A table ends at the first `nil`.
+const NUMBERED: &str = "\nend\nlocal number = table.remove(ARGV)\nreturn {script() or false, number}\n";
+
 /// One `.lua` file, ready to be sent.
 ///
 /// The header line `-- KEYS: jobs state ready:*` is the one list of its keys: from it come both
@@ -27,11 +31,12 @@ pub(super) struct Script {
 impl Script {
     fn new(flags: &str, body: &'static str, libraries: &[&str]) -> Self {
         let keys = declared(body);
-        let mut source = format!("#!lua{flags}\n");
+        let mut source = format!("#!lua{flags}\nlocal function script()\n");
         bind(&keys, &mut source);
         for part in libraries.iter().chain([&body]) {
             source.push_str(part);
         }
+        source.push_str(NUMBERED);
         let sha = Sha1::from(&source).digest().to_string();
         Self { source, sha, keys }
     }

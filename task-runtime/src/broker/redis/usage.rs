@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{RedisBroker, reply};
 use crate::broker::Broker as _;
+use crate::connection::Request;
 use crate::error::Error;
 use crate::job::QueueName;
 
@@ -19,7 +20,7 @@ pub(crate) struct Usage {
     pub(crate) cpu: Duration,
     /// Commands, those inside of scripts included.
     pub(crate) commands: u64,
-    /// Scripts and blocking commands, as a worker sends them.
+    /// Scripts and blocking commands with their echoes, as a worker sends them.
     pub(crate) calls: u64,
     /// Bytes that came and went over its connections.
     pub(crate) wire_bytes: u64,
@@ -66,7 +67,7 @@ impl RedisBroker {
         Ok(Usage {
             cpu: info.seconds("used_cpu_user") + info.seconds("used_cpu_sys"),
             commands: info.number("total_commands_processed"),
-            calls: ["eval", "evalsha", "blpop"].map(|command| info.calls(command)).iter().sum(),
+            calls: ["eval", "evalsha", "blpop", "echo"].map(|command| info.calls(command)).iter().sum(),
             wire_bytes: info.number("total_net_input_bytes") + info.number("total_net_output_bytes"),
             memory: info.number("used_memory"),
         })
@@ -86,8 +87,8 @@ impl RedisBroker {
     async fn info(&self, queue: &QueueName, sections: &[&str]) -> Result<Info, Error> {
         let mut command = redis::cmd("INFO");
         command.arg(sections);
-        let answer = self.servers.send(self.keys(queue).tag(), &command).await?;
-        let text: String = redis::from_redis_value(answer).map_err(|error| reply::unexpected("INFO", error))?;
+        let read = |reply| reply::value::<String>("INFO", reply);
+        let text = self.servers.send(self.keys(queue).tag(), &Request::plain(command), read).await?;
         let pairs = text.lines().filter_map(|line| line.split_once(':'));
         Ok(Info(pairs.map(|(name, value)| (name.to_owned(), value.trim().to_owned())).collect()))
     }
@@ -103,9 +104,11 @@ impl RedisBroker {
         for name in super::keys::NAMES {
             unlink.arg(keys.key(name));
         }
-        self.servers.send(keys.tag(), &unlink).await?;
+        self.servers.send(keys.tag(), &Request::plain(unlink), reply::nothing).await?;
         let (tag, queues) = super::keys::queues(&self.namespace);
-        self.servers.send(&tag, redis::cmd("UNLINK").arg(queues)).await?;
+        let mut unlink = redis::cmd("UNLINK");
+        unlink.arg(queues);
+        self.servers.send(&tag, &Request::plain(unlink), reply::nothing).await?;
         self.remembered().clear();
         // The server frees large keys on another thread.
         let freed = async {

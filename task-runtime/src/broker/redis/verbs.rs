@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use redis::Value;
 
 use super::{Call, RedisBroker, keys, reply, script};
 use crate::broker::bounds;
@@ -12,7 +11,7 @@ use crate::broker::{
     Answer, Broker, Cancelled, Claim, Condemned, Counts, Endings, Enqueued, Heartbeat, Incarnation, Inspect, Lease,
     MAX_WAKE_WAIT, MAX_WORKERS, NewJob, Recovered, Retention, Status, Turn, TurnAnswer, Watched,
 };
-use crate::connection::Fault;
+use crate::connection::{Fault, Request};
 use crate::error::Error;
 use crate::job::{JobId, MAX_PRIORITY, QueueName};
 
@@ -53,7 +52,7 @@ impl Broker for RedisBroker {
                     call = call.id(&job.id).arg(&*job.envelope);
                 }
             }
-            reply::enqueued(self.call(call).await?, &order)
+            self.call(call, |reply| reply::enqueued(reply, &order)).await
         })
     }
 
@@ -62,7 +61,7 @@ impl Broker for RedisBroker {
             self.remember(queue).await?;
             let of = self.keys(queue);
             let call = Call::new(self, &script::BEGIN, &of, &[]).incarnation(incarnation).ms(lease).arg(MAX_WORKERS);
-            match reply::number("begin", self.call(call).await?)? {
+            match self.call(call, |reply| reply::number("begin", reply)).await? {
                 0 => Ok(()),
                 there => Err(bounds::too_many_workers(there)),
             }
@@ -89,7 +88,7 @@ impl Broker for RedisBroker {
                 .arg(turn.take.len())
                 .texts(&turn.take)
                 .settlements(&turn.settlements, turn.retention.finished > 0);
-            reply::turn(self.call(call).await?)
+            self.call(call, reply::turn).await
         })
     }
 
@@ -103,7 +102,7 @@ impl Broker for RedisBroker {
             let of = self.keys(queue);
             let running = std::slice::from_ref(incarnation);
             let call = Call::new(self, &script::ADOPT, &of, running).incarnation(incarnation).ids(ids);
-            reply::claims("adopt", self.call(call).await?)
+            self.call(call, |reply| reply::claims("adopt", reply)).await
         })
     }
 
@@ -117,7 +116,7 @@ impl Broker for RedisBroker {
             let of = self.keys(queue);
             let running = std::slice::from_ref(incarnation);
             let call = Call::new(self, &script::HEARTBEAT, &of, running).incarnation(incarnation).ms(lease);
-            reply::heartbeat(self.call(call).await?)
+            self.call(call, reply::heartbeat).await
         })
     }
 
@@ -134,14 +133,14 @@ impl Broker for RedisBroker {
             for (id, priority) in jobs {
                 call = call.released(id, *priority);
             }
-            Ok(reply::number("leave", self.call(call).await?)? == 1)
+            Ok(self.call(call, |reply| reply::number("leave", reply)).await? == 1)
         })
     }
 
     fn promote<'a>(&'a self, queue: &'a QueueName) -> Answer<'a, usize> {
         Box::pin(async move {
             let call = Call::new(self, &script::PROMOTE, &self.keys(queue), &[]);
-            let number = reply::number("promote", self.call(call).await?)?;
+            let number = self.call(call, |reply| reply::number("promote", reply)).await?;
             Ok(usize::try_from(number).unwrap_or(0))
         })
     }
@@ -149,7 +148,7 @@ impl Broker for RedisBroker {
     fn workers<'a>(&'a self, queue: &'a QueueName) -> Answer<'a, Vec<Lease>> {
         Box::pin(async move {
             let call = Call::new(self, &script::WORKERS, &self.keys(queue), &[]);
-            reply::leases(self.call(call).await?)
+            self.call(call, reply::leases).await
         })
     }
 
@@ -160,7 +159,7 @@ impl Broker for RedisBroker {
                 .incarnation(&lease.incarnation)
                 .arg(lease.ends_ms)
                 .flag(stale);
-            reply::condemned(self.call(call).await?)
+            self.call(call, reply::condemned).await
         })
     }
 
@@ -183,7 +182,7 @@ impl Broker for RedisBroker {
                     Recovered::Dead { id, state } => call.moved("d", id, state, "", ""),
                 };
             }
-            self.call(call).await.map(drop)
+            self.call(call, |reply| reply::number("settle_for", reply)).await.map(drop)
         })
     }
 
@@ -193,22 +192,10 @@ impl Broker for RedisBroker {
             let mut others = Vec::new();
             for _ in 0..WORKER_ROUNDS {
                 let call = Call::new(self, &script::CANCEL, &of, &others).arg(of.endings()).id(id);
-                let call = call.incarnations(&others);
-                let word = match self.call(call).await? {
-                    Value::BulkString(word) => word,
-                    list => {
-                        others = reply::incarnations("cancel", list)?;
-                        continue;
-                    }
-                };
-                return match &*word {
-                    b"cancelled" => Ok(Cancelled::Cancelled),
-                    b"asked" => Ok(Cancelled::Asked),
-                    b"ended" => Ok(Cancelled::Ended),
-                    b"dead" => Ok(Cancelled::Dead),
-                    b"unknown" => Ok(Cancelled::NotFound),
-                    _ => Err(reply::unexpected("cancel", word)),
-                };
+                match self.call(call.incarnations(&others), reply::cancelled).await? {
+                    Ok(word) => return Ok(word),
+                    Err(there) => others = there,
+                }
             }
             Err(workers_keep_changing())
         })
@@ -220,7 +207,7 @@ impl Broker for RedisBroker {
             let mut others = Vec::new();
             for _ in 0..WORKER_ROUNDS {
                 let call = Call::new(self, &script::STATUS, &of, &others).id(id).incarnations(&others);
-                match reply::status(self.call(call).await?)? {
+                match self.call(call, reply::status).await? {
                     Ok(status) => return Ok(status),
                     Err(there) => others = there,
                 }
@@ -232,7 +219,7 @@ impl Broker for RedisBroker {
     fn watch<'a>(&'a self, queue: &'a QueueName, id: &'a JobId) -> Answer<'a, Watched> {
         Box::pin(async move {
             let call = Call::new(self, &script::WATCH, &self.keys(queue), &[]).id(id);
-            reply::watched(self.call(call).await?)
+            self.call(call, reply::watched).await
         })
     }
 
@@ -252,15 +239,16 @@ impl Broker for RedisBroker {
             // Zero would mean for ever.
             let limit = limit.clamp(Duration::from_millis(1), MAX_WAKE_WAIT).as_secs_f64();
             let of = self.keys(queue);
-            pop.arg(of.key("wake")).arg(limit);
-            Ok(self.servers.block(of.tag(), &pop).await? != Value::Nil)
+            let wake = of.key("wake");
+            pop.arg(&wake).arg(limit);
+            Ok(self.servers.block(of.tag(), &Request::plain(pop), |reply| reply::popped(&wake, reply)).await?)
         })
     }
 
     fn pause<'a>(&'a self, queue: &'a QueueName, paused: bool) -> Answer<'a, ()> {
         Box::pin(async move {
             let call = Call::new(self, &script::PAUSE, &self.keys(queue), &[]);
-            self.call(call.flag(paused)).await.map(drop)
+            self.call(call.flag(paused), |reply| reply::number("pause", reply)).await.map(drop)
         })
     }
 
@@ -269,7 +257,7 @@ impl Broker for RedisBroker {
             let of = self.keys(queue);
             let call =
                 Call::new(self, &script::SWEEP, &of, &[]).arg(of.endings()).retention(retention).ms(unknown_grace);
-            self.call(call).await.map(drop)
+            self.call(call, |reply| reply::number("sweep", reply)).await.map(drop)
         })
     }
 }
@@ -284,8 +272,8 @@ impl Inspect for RedisBroker {
         Box::pin(async move {
             let mut members = redis::cmd("SMEMBERS");
             let (tag, key) = keys::queues(&self.namespace);
-            let names = self.servers.send(&tag, members.arg(key)).await?;
-            let mut names = reply::queues(names)?;
+            members.arg(key);
+            let mut names = self.servers.send(&tag, &Request::plain(members), reply::queues).await?;
             names.sort();
             Ok(names)
         })
@@ -298,11 +286,12 @@ impl Inspect for RedisBroker {
             for lease in self.workers(queue).await? {
                 let mut count = redis::cmd("SCARD");
                 count.arg(of.running(&lease.incarnation));
-                let number = reply::number("SCARD", self.servers.send(of.tag(), &count).await?)?;
+                let read = |reply| reply::number("SCARD", reply);
+                let number = self.servers.send(of.tag(), &Request::plain(count), read).await?;
                 running += usize::try_from(number).unwrap_or(0);
             }
             let call = Call::new(self, &script::COUNTS, &of, &[]);
-            reply::counts(self.call(call).await?, running)
+            self.call(call, |reply| reply::counts(reply, running)).await
         })
     }
 }
@@ -317,7 +306,7 @@ impl RedisBroker {
         let (tag, key) = keys::queues(&self.namespace);
         add.arg(key).arg(queue.as_str());
         // Repeating it changes nothing, so that an answer that never came is a plain refusal.
-        match self.servers.send(&tag, &add).await {
+        match self.servers.send(&tag, &Request::plain(add), |reply| reply::number("SADD", reply)).await {
             Ok(_) => self.remembered().insert(queue.clone()),
             Err(Fault::Lost(reason) | Fault::Away(reason)) => {
                 return Err(Error::Unavailable { reason });

@@ -1,0 +1,157 @@
+//! A request and the number by which its answer is known from all others.
+
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use redis::aio::MultiplexedConnection;
+use redis::{Cmd, RedisResult, Value};
+
+/// Why what came is no answer to the request.
+///
+/// The connection that brought it is given up with all that is under way on it: answers come in the
+/// order of the requests and say nothing of whose they are, so that after one that is doubled, lost
+/// or damaged each further one would go to the wrong caller.
+#[derive(Debug)]
+pub(crate) struct Malformed(pub(crate) String);
+
+/// A command with its number.
+///
+/// A script finds the number behind its arguments and returns it behind its answer. What other commands
+/// answer bears none: an `ECHO` of the number goes along behind them.
+pub(crate) struct Request {
+    command: Cmd,
+    number: String,
+    /// Whether the answer to the command itself bears the number.
+    returned: bool,
+}
+
+impl Request {
+    /// The call of a script that returns `{answer, number}`.
+    pub(crate) fn script(mut command: Cmd) -> Self {
+        let number = next_number();
+        command.arg(&number);
+        Self { command, number, returned: true }
+    }
+
+    /// Any other command.
+    pub(crate) fn plain(command: Cmd) -> Self {
+        Self { command, number: next_number(), returned: false }
+    }
+
+    pub(crate) fn command(&self) -> &Cmd {
+        &self.command
+    }
+
+    /// Sends it, with `ASKING` ahead of it if that is asked, and waits for the answer, which may be an
+    /// error of the server.
+    pub(super) async fn ask(
+        &self,
+        connection: &mut MultiplexedConnection,
+        asking: bool,
+    ) -> RedisResult<Result<Value, Malformed>> {
+        if self.returned && !asking {
+            return Ok(self.numbered(connection.send_packed_command(&self.command).await?));
+        }
+        let mut all = redis::pipe();
+        if asking {
+            // Both in one go: it counts for the next command of the connection, whoever sends it.
+            all.add_command(redis::cmd("ASKING"));
+        }
+        all.add_command(self.command.clone()).add_command(self.echo());
+        let mut answers = connection.send_packed_commands(&all, usize::from(asking), 2).await?.into_iter();
+        let (Some(answer), Some(echo)) = (answers.next(), answers.next()) else {
+            return Ok(Err(Malformed("too few answers".into())));
+        };
+        Ok(self.echoed(echo).and_then(|()| if self.returned { self.numbered(answer) } else { Ok(answer) }))
+    }
+
+    /// Whether an error, which bears no number, came in its place: then the next answer is in its own.
+    pub(super) async fn confirm(&self, connection: &mut MultiplexedConnection) -> RedisResult<Result<(), Malformed>> {
+        if !self.returned {
+            // An echo came with it.
+            return Ok(Ok(()));
+        }
+        Ok(self.echoed(connection.send_packed_command(&self.echo()).await?))
+    }
+
+    fn echo(&self) -> Cmd {
+        let mut echo = redis::cmd("ECHO");
+        echo.arg(&self.number);
+        echo
+    }
+
+    /// What a script answered, if it is the one that was called; an error bears no number.
+    fn numbered(&self, answer: Value) -> Result<Value, Malformed> {
+        let mut parts = match answer {
+            Value::ServerError(_) => return Ok(answer),
+            Value::Array(parts) => parts,
+            _ => return Err(self.another()),
+        };
+        let number = parts.pop();
+        match (parts.pop(), number) {
+            (Some(answer), Some(Value::BulkString(number))) if parts.is_empty() && number == self.number.as_bytes() => {
+                Ok(answer)
+            }
+            _ => Err(self.another()),
+        }
+    }
+
+    /// An error in the place of the echo comes from a server that refuses everything for now, or this
+    /// command to this user; what is out of step is the answer of a script sooner or later.
+    fn echoed(&self, echo: Value) -> Result<(), Malformed> {
+        match echo {
+            Value::ServerError(_) => Ok(()),
+            Value::BulkString(number) if number == self.number.as_bytes() => Ok(()),
+            _ => Err(self.another()),
+        }
+    }
+
+    fn another(&self) -> Malformed {
+        Malformed(format!("an answer came that is not the one to request {}", self.number))
+    }
+}
+
+/// The numbers of a process begin anywhere: an answer may also be one to another process.
+fn next_number() -> String {
+    static NEXT: LazyLock<AtomicU32> = LazyLock::new(|| AtomicU32::new(fastrand::u32(..)));
+    NEXT.fetch_add(1, Ordering::Relaxed).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bulk(text: &str) -> Value {
+        Value::BulkString(text.into())
+    }
+
+    #[test]
+    fn only_an_answer_with_the_number_of_the_request_is_one() {
+        let request = Request::script(redis::cmd("EVALSHA"));
+        let number = bulk(&request.number);
+        let answer = request.numbered(Value::Array(vec![Value::Int(1), number.clone()]));
+        assert!(matches!(answer, Ok(Value::Int(1))), "{answer:?}");
+        let other = Request::script(redis::cmd("EVALSHA"));
+        for wrong in [
+            Value::Array(vec![Value::Int(1), bulk(&other.number)]),
+            Value::Array(vec![Value::Int(1), number.clone(), number.clone()]),
+            Value::Array(vec![number.clone()]),
+            Value::Array(vec![]),
+            number,
+            Value::Nil,
+        ] {
+            assert!(request.numbered(wrong.clone()).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn an_echo_is_of_the_number_or_refused() {
+        let request = Request::plain(redis::cmd("BLPOP"));
+        assert!(request.echoed(bulk(&request.number)).is_ok());
+        for wrong in [bulk("1 more"), Value::Nil, Value::Okay, Value::Array(vec![bulk(&request.number)])] {
+            assert!(request.echoed(wrong.clone()).is_err(), "{wrong:?}");
+        }
+        let Ok(refused) = redis::parse_redis_value(b"-NOPERM no\r\n") else { panic!("an error is a value") };
+        assert!(request.echoed(refused).is_ok());
+    }
+}
