@@ -207,14 +207,15 @@ pub enum Verdict {
 
 /// Decides about a job that was on loan to a worker that vanished, `company` jobs on board in all.
 ///
-/// In company a count never passes `max_crashes - 1`: only a crash alone is a verdict, so that a
-/// job which kills its process does not take its neighbours along.
+/// In company a count never passes `max_crashes - 1`, or 1: only a crash alone is a verdict, so that a
+/// job which kills its process does not take its neighbours along. It is never 0 after a crash, by which
+/// a job on its last chance is told from one that nobody suspects.
 #[must_use]
 pub fn after_crash(mut state: State, company: usize, max_crashes: u32) -> Verdict {
     let last = max_crashes.saturating_sub(1);
     let alone = company <= 1;
     let counted = state.crashes.saturating_add(1);
-    state.crashes = if alone { counted } else { counted.min(last) };
+    state.crashes = if alone { counted } else { counted.min(last.max(1)) };
     if alone && state.crashes >= max_crashes {
         let crashes = state.crashes;
         state.error = Some(format!("crashed its worker: {crashes} workers vanished while it ran"));
@@ -299,5 +300,7 @@ mod tests {
         assert_eq!(after_crash(state(2), 64, 3), Verdict::Alone(state(2)));
         assert!(matches!(after_crash(state(2), 1, 3), Verdict::Dead(_)));
         assert!(matches!(after_crash(state(0), 1, 1), Verdict::Dead(_)));
+        assert_eq!(after_crash(state(0), 64, 1), Verdict::Alone(state(1)));
+        assert_eq!(after_crash(state(1), 64, 1), Verdict::Alone(state(1)));
     }
 }

@@ -173,6 +173,7 @@ impl Evidence {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::job::{Envelope, JobId};
 
     const LEASE: Duration = Duration::from_secs(30);
 
@@ -190,6 +191,22 @@ mod tests {
                 evidence.judge(vec![lease(&other, ends_ms, ended)], |_| false, start + Duration::from_secs(second));
             over.first().map(|(_, stale)| (second, *stale))
         })
+    }
+
+    #[test]
+    fn a_job_that_kills_a_worker_of_several_queues_is_dead_after_its_last_chance() {
+        for max_crashes in 1..5 {
+            let envelope = Header { max_crashes: Some(max_crashes), ..Header::new("crash") };
+            let envelope = Envelope { header: envelope, args: b"{}".to_vec() }.encode();
+            let mut job = Claim { id: JobId::random(), envelope, state: None, token: 0 };
+            let mut crashes = 1;
+            // Of what the worker had of its other queues, this queue does not know.
+            while let Recovered::Few { state, .. } | Recovered::Alone { state, .. } = decide(&job, 1, true) {
+                job.state = Some(state);
+                crashes += 1;
+                assert!(crashes <= max_crashes.max(2), "{crashes} crashes of at most {max_crashes}");
+            }
+        }
     }
 
     #[test]
