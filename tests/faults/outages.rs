@@ -21,7 +21,7 @@ async fn is_idle(server: &Server) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_idle_worker_consumes_again_whenever_its_server_was_restarted() {
-    let mut bench = Bench::new(Server::redis().config("appendonly yes")).await;
+    let mut bench = Bench::new(Server::redis().config("appendonly yes").config("appendfsync no")).await;
     let worker = bench.start().await;
     let until = Instant::now() + goes_on_for(Duration::from_secs(6), Duration::from_secs(120));
     let mut rounds = 0;
@@ -43,7 +43,8 @@ async fn an_idle_worker_consumes_again_whenever_its_server_was_restarted() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_with_an_append_only_file_that_is_killed_under_load_loses_nothing() {
-    let mut bench = Bench::new(Server::redis().config("appendonly yes")).await;
+    // With `everysec`, the default, it puts writes off while the disk is busy.
+    let mut bench = Bench::new(Server::redis().config("appendonly yes").config("appendfsync no")).await;
     let (worker, other) = (bench.start().await, bench.start().await);
     let load = bench.load(&bench.client, 5);
     let until = Instant::now() + goes_on_for(Duration::from_secs(6), Duration::from_secs(120));

@@ -84,7 +84,7 @@ async fn is_told<S>(url: &str, server: &mut S, fails: impl FnOnce(&mut S), comes
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_worker_whose_server_was_killed_is_not_ready_until_it_is_back() {
-    let mut server = Server::redis().config("appendonly yes").start();
+    let mut server = Server::redis().config("appendonly yes").config("appendfsync no").start();
     is_told(&server.url(), &mut server, Server::kill9, Server::restart).await;
 }
 
