@@ -42,6 +42,8 @@ async fn a_task_that_blocks_the_runtime_keeps_its_lease_and_is_reported() {
     let job = Hog::new(7_000_u64).options().max_attempts(1).enqueue_on(&bench.client).await.unwrap();
     worker.wait_for_line("hog", BOUND);
     let other = bench.worker(&["work", "--lease", "1s"]);
+    let line = worker.wait_for_line("a task has blocked its thread", BOUND);
+    assert!(line.contains("hog"), "{line}");
     worker.wait_for_line("the runtime does not move", BOUND);
     let result = job.result_within(BOUND).await;
     assert!(matches!(result, Ok(())), "{result:?}");

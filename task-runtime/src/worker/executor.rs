@@ -18,6 +18,7 @@ use crate::job::{
 };
 
 use super::board::OnLoan;
+use super::busy::in_sight;
 use super::inbox::Inbox;
 use super::permits::Permit;
 use super::readiness::Vitals;
@@ -125,7 +126,7 @@ impl Executor {
             // settles this one. It rings.
             drop(place);
         };
-        tokio::spawn(run.instrument(span)).abort_handle()
+        tokio::spawn(in_sight(self.vitals.address(), task.name, run.instrument(span))).abort_handle()
     }
 }
 

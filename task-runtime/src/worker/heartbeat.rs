@@ -10,6 +10,7 @@ use crate::broker::{Broker, Heartbeat, Incarnation};
 use crate::error::Error;
 use crate::job::QueueName;
 
+use super::busy::Watch;
 use super::deaths::Deaths;
 use super::inbox::Inbox;
 use super::readiness::{STALLED, Vitals};
@@ -88,13 +89,17 @@ impl Inner {
         fail_point!("heartbeat");
         let interval = (lease / 3).min(LONGEST_INTERVAL);
         let (mut last, mut stalled) = (Instant::now(), false);
+        let mut tasks = Watch::new(self.vitals.address());
         loop {
             tokio::time::sleep(LOOK.min(interval.saturating_sub(last.elapsed()))).await;
+            for task in tasks.look(Instant::now()) {
+                tracing::warn!(task, "a task has blocked its thread for a second: use `blocking`, or await more often");
+            }
             let still = self.vitals.still();
             if still >= STALLED && !stalled {
                 tracing::error!(
                     ?still,
-                    "the runtime does not move: a task blocks it; use `blocking`, or await more often"
+                    "the runtime does not move: tasks block all its threads; use `blocking`, or await more often"
                 );
             }
             stalled = still >= STALLED;

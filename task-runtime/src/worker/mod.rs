@@ -2,6 +2,7 @@
 
 mod board;
 mod builder;
+mod busy;
 mod deaths;
 mod executor;
 mod heartbeat;
@@ -90,7 +91,9 @@ impl Worker {
     /// broker ends it.
     ///
     /// # Cancel safety
-    /// When the future is dropped, what runs is dropped too, and runs again after the lease.
+    /// When the future is dropped, or the runtime that it runs on, what runs is dropped too, and
+    /// runs again after the lease. A program that has time stops the worker before, by its
+    /// [handle](Self::handle): then jobs finish or are given back.
     ///
     /// # Panics
     /// Outside a Tokio runtime with timers and I/O.

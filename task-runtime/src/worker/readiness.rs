@@ -182,6 +182,11 @@ impl Vitals {
         }
     }
 
+    /// Tells the worker from others of the process.
+    pub(super) fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
     /// Says that the worker runs, until the answer is dropped.
     pub(super) fn run(self: &Arc<Self>) -> impl Drop + use<> {
         struct Runs(Arc<Vitals>);
