@@ -211,6 +211,29 @@ pub(crate) async fn count_company(#[inject] notes: Data<Notes>) {
     notes.add("-");
 }
 
+/// Panics, or something of it does.
+#[task(queue = "q", max_attempts = 1)]
+pub(crate) async fn panic_somewhere(place: String, #[inject] notes: Data<Notes>) -> Result<(), String> {
+    match &*place {
+        "itself" => panic!("the task fell"),
+        "drop" => drop(Bomb),
+        "child" => tokio::spawn(async { panic!("the child fell") }).await.unwrap(),
+        "told child" => {
+            let child: Result<(), _> = tokio::spawn(async { panic!("the child fell") }).await;
+            child.map_err(|error| error.to_string())?;
+        }
+        "thread" => {
+            let thread = std::thread::spawn(|| panic!("the thread falls"));
+            thread.join().map_err(|_: Box<_>| "the thread fell")?;
+        }
+        _ => drop(tokio::spawn(async move {
+            notes.add("the child falls");
+            panic!("the child fell")
+        })),
+    }
+    Ok(())
+}
+
 /// What panics when a stopped attempt is dropped.
 struct Bomb;
 

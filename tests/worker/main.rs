@@ -6,6 +6,7 @@ mod corners;
 mod data;
 mod ending;
 mod injecting;
+mod panics;
 mod queues;
 mod stopping;
 mod values;
@@ -76,6 +77,9 @@ stamp! {
         state_and_context_reach_the_task
         a_worker_without_the_state_does_not_start
     }
+    panics {
+        whatever_panics_in_a_task_its_neighbours_go_on
+    }
     queues {
         a_queue_of_higher_order_goes_first
         weights_share_the_permits
@@ -88,6 +92,8 @@ stamp! {
         a_stopping_worker_finishes_what_runs
         what_outlasts_the_grace_is_cancelled_and_given_back
         stop_now_gives_back_at_once_without_an_attempt
+        a_worker_whose_runtime_is_dropped_leaves_its_jobs_to_others
+        a_worker_whose_future_is_dropped_leaves_its_jobs_to_others
     }
     values {
         any_value_and_any_error_come_back_by_every_way

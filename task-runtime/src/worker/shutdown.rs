@@ -23,7 +23,9 @@ pub(super) enum Stage {
     Leaving,
 }
 
-/// Stops a worker from elsewhere in the program, and tells whether it consumes. Cheap to clone.
+/// Stops a worker from elsewhere in the program, and tells whether it consumes. Cheap to clone, and
+/// dropping it stops nothing. A worker whose future or runtime is dropped ends without a stop: its
+/// handles say that it does not run, and its jobs run again after the lease.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
