@@ -31,6 +31,17 @@ pub(crate) async fn mark(number: u64, millis: u64, #[inject] ledger: Data<Ledger
     Ok(number)
 }
 
+/// Fails twice, and is tried again soon.
+#[task(queue = "q", max_attempts = 3, backoff = ["10ms"])]
+pub(crate) async fn stumble(
+    number: u64,
+    #[inject] ctx: &Context,
+    #[inject] ledger: Data<Ledger>,
+) -> Result<(), String> {
+    ledger.begin(number);
+    if ctx.attempt() < 3 { Err(format!("{number} stumbled")) } else { Ok(()) }
+}
+
 pub(crate) fn queue() -> QueueName {
     QueueName::new("q").expect("the name is valid")
 }
@@ -51,7 +62,7 @@ pub(crate) struct Bench {
 
 /// A worker that runs. Dropping it without `stop` leaves its jobs as a crash would.
 pub(crate) struct Running {
-    handle: WorkerHandle,
+    pub(crate) handle: WorkerHandle,
     ended: JoinHandle<Result<(), Error>>,
 }
 
@@ -122,7 +133,18 @@ impl Running {
 
     pub(crate) async fn stop(self) {
         self.handle.stop();
-        tokio::time::timeout(BOUND, self.ended).await.expect("the worker ends").unwrap().unwrap();
+        self.ended().await.unwrap();
+    }
+
+    /// How it ended, once it was stopped.
+    pub(crate) async fn ended(self) -> Result<(), Error> {
+        tokio::time::timeout(BOUND, self.ended).await.expect("the worker ends").unwrap()
+    }
+
+    /// Has it end here and now, as a crash does.
+    pub(crate) async fn vanish(self) {
+        self.ended.abort();
+        assert!(self.ended.await.unwrap_err().is_cancelled());
     }
 }
 

@@ -3,9 +3,11 @@
 use std::time::{Duration, Instant};
 
 use support::{Fault, Line, On, Server, Way, When, eventually, goes_on_for};
+use task_runtime::WorkerBuilder;
+use task_runtime::client::JobStatus;
 
 use crate::BOUND;
-use crate::fixture::{Bench, Mark, Told, pass};
+use crate::fixture::{Bench, Mark, Running, Stumble, Told, pass, queue};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_enqueue_whose_answer_is_lost_is_one_job() {
@@ -30,6 +32,72 @@ async fn a_turn_whose_answer_is_lost_strands_no_claim_and_settles_once() {
     let told = load.stop().await;
     assert!(lost.hits() > 10, "{} answers were lost", lost.hits());
     bench.ends_well(&told, 1).await;
+    worker.stop().await;
+}
+
+async fn is_idle(bench: &Bench) {
+    eventually("the worker waits", BOUND, async || (bench.proxy.seen(On::Command("BLPOP")) > 0).then_some(())).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_claim_whose_answer_is_lost_is_taken_over_by_its_worker_before_the_lease_ends() {
+    let bench = Bench::new(Server::redis()).await;
+    let worker = Running::start(bench.worker().await.lease(Duration::from_secs(60)));
+    let mut told = Told::default();
+    is_idle(&bench).await;
+    for round in 0..goes_on_for(Duration::from_secs(4), Duration::from_secs(100)).as_secs() {
+        let fault = if round % 2 == 0 { Fault::Cut } else { Fault::Mute };
+        let lost = bench.proxy.inject(On::Script("turn"), When::First(1), fault);
+        let numbers = (round * 10..).take(10);
+        let jobs = bench.client.enqueue_all(numbers.map(|number| Mark::new(number, 0_u64))).await.unwrap();
+        for job in &jobs {
+            job.result_within(BOUND).await.unwrap();
+        }
+        assert_eq!(lost.hits(), 1);
+        told.acknowledged.extend(jobs);
+    }
+    assert!(bench.proxy.seen(On::Script("adopt")) > 0, "the worker took nothing over");
+    bench.ends_well(&told, 1).await;
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_claim_of_which_no_worker_knows_is_freed_when_its_lease_ends() {
+    let bench = Bench::new(Server::redis()).await;
+    let short = |worker: WorkerBuilder| Running::start(worker.lease(Duration::from_secs(1)));
+    let worker = short(bench.worker().await);
+    is_idle(&bench).await;
+    let lost = bench.proxy.inject(On::Script("turn"), When::Always, Fault::Mute);
+    let jobs = bench.client.enqueue_all((0..10).map(|number| Mark::new(number, 0_u64))).await.unwrap();
+    let counts = async || bench.client.counts(&queue()).await.unwrap();
+    eventually("the jobs are on loan", BOUND, async || (counts().await.running == 10).then_some(())).await;
+    worker.vanish().await;
+    assert!(lost.hits() > 0 && bench.ledger.ended() == 0);
+    bench.proxy.heal();
+    let other = short(bench.worker().await);
+    bench.ends_well(&Told { acknowledged: jobs, ..Told::default() }, 1).await;
+    other.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_told_of_an_attempt_is_carried_out_once_though_its_answer_is_lost() {
+    let bench = Bench::new(Server::redis()).await;
+    let worker = bench.start().await;
+    let lost = bench.proxy.inject(On::Script("turn"), When::Chance(0.3), Fault::Cut);
+    let load = bench.load(&bench.client, 2);
+    let fails = (0..50).map(|number| Stumble::new((1 << 40) + number));
+    let fails = bench.client.enqueue_all(fails).await.unwrap();
+    pass(goes_on_for(Duration::from_secs(3), Duration::from_secs(30))).await;
+    let told = load.stop().await;
+    assert!(lost.hits() > 10, "{} answers were lost", lost.hits());
+    let counts = bench.ends_well(&told, 3).await;
+    assert_eq!(counts.finished, told.acknowledged.len() + fails.len(), "{counts:?}");
+    for job in fails {
+        let status = job.status().await.unwrap();
+        assert!(matches!(status, JobStatus::Completed { attempts: 3, .. }), "{status:?}");
+    }
+    let again = bench.ledger.begun_more_than(1);
+    assert!(again.len() == 50 && again.iter().all(|(number, runs)| *number >= 1 << 40 && runs.begun == 3), "{again:?}");
     worker.stop().await;
 }
 
