@@ -3,12 +3,11 @@
 
 mod corpus;
 mod memory;
-mod mutation;
 
+use support::Mutator;
 use task_runtime::fuzzing::{CHECKS, check};
 
 use memory::most_allocated;
-use mutation::Mutator;
 
 /// Mutations of each input of a corpus.
 const MUTATIONS: usize = 1_000;

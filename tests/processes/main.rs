@@ -4,6 +4,7 @@ mod bench;
 mod cli;
 mod clocks;
 mod crashes;
+mod damaged;
 mod fleet;
 mod fleets;
 mod hostile;

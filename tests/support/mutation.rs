@@ -1,4 +1,4 @@
-//! Random damage to inputs; the same in every run.
+//! Random damage to bytes; the same in every run.
 
 /// Most changes of one mutation.
 const MAX_CHANGES: usize = 4;
@@ -33,18 +33,20 @@ const TOKENS: [&[u8]; 22] = [
 ];
 
 /// Damages inputs, also with parts of others.
-pub(crate) struct Mutator {
+#[derive(Debug)]
+pub struct Mutator {
     inputs: Vec<Vec<u8>>,
     random: fastrand::Rng,
 }
 
 impl Mutator {
-    pub(crate) fn new(inputs: Vec<Vec<u8>>) -> Self {
+    /// A mutator that knows these inputs.
+    pub fn new(inputs: Vec<Vec<u8>>) -> Self {
         Self { inputs, random: fastrand::Rng::with_seed(SEED) }
     }
 
     /// The input with one to four changes.
-    pub(crate) fn mutate(&mut self, input: &[u8]) -> Vec<u8> {
+    pub fn mutate(&mut self, input: &[u8]) -> Vec<u8> {
         let mut bytes = input.to_vec();
         for _ in 0..self.random.usize(1..=MAX_CHANGES) {
             self.change(&mut bytes);
