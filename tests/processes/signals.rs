@@ -2,9 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use support::{Running, eventually, redis, shared_redis};
 use task_runtime::client::JobStatus;
+use task_runtime::job::JobId;
 
-use crate::tasks::Work;
+use crate::tasks::{Deaf, Work};
 use crate::{BOUND, Bench, queue};
 
 const HOUR: u64 = 3_600_000;
@@ -65,4 +67,100 @@ async fn what_was_given_back_runs_on_another_worker_at_once() {
     assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
     assert_eq!((job.result_within(BOUND).await.unwrap(), long.result_within(BOUND).await.unwrap()), (1, 2));
     assert!(matches!(long.status().await.unwrap(), JobStatus::Completed { attempts: 1, .. }));
+}
+
+/// A worker that runs one job.
+struct Stopping {
+    bench: Bench,
+    worker: Running,
+    job: &'static str,
+    signals: &'static [i32],
+    /// When the last signal was sent.
+    signalled: Instant,
+    ended: Option<Duration>,
+}
+
+const ID: &str = "job";
+/// Long enough to tell an end at once from one after it.
+const GRACE: Duration = Duration::from_secs(30);
+/// For those that have to wait for its end.
+const SHORT_GRACE: Duration = Duration::from_secs(3);
+/// What an end takes on a slow machine: the last chance of jobs, giving back, and what blocks a thread.
+const SOON: Duration = Duration::from_secs(15);
+
+impl Stopping {
+    fn grace(&self) -> Duration {
+        if self.signals.len() == 1 { SHORT_GRACE } else { GRACE }
+    }
+
+    async fn start(job: &'static str, signals: &'static [i32]) -> Self {
+        let bench = Bench::new().await;
+        let grace = if signals.len() == 1 { "3s" } else { "30s" };
+        let worker = bench.worker(&["work", "--grace", grace]);
+        Self { bench, worker, job, signals, signalled: Instant::now(), ended: None }
+    }
+
+    async fn enqueue(&self) {
+        let (client, millis) = (&self.bench.client, if self.job == "short" { 1_500 } else { HOUR });
+        match self.job {
+            "deaf" => drop(Deaf::new(HOUR).options().id(ID).enqueue_on(client).await.unwrap()),
+            _ => drop(Work::new(1_u64, millis).options().id(ID).enqueue_on(client).await.unwrap()),
+        }
+    }
+
+    fn signal(&mut self) {
+        self.worker.wait_for_line(if self.job == "deaf" { "deaf" } else { "begin 1" }, BOUND);
+        for (signal, line) in self.signals.iter().zip(["stopping: ", "stopping now: "]) {
+            self.signalled = Instant::now();
+            self.worker.signal(*signal);
+            self.worker.wait_for_line(line, BOUND);
+        }
+    }
+
+    /// What has to be true when it has ended.
+    async fn ended_well(&mut self, took: Duration) {
+        let what = format!("{} after {:?} in {took:?}: {}", self.job, self.signals, self.worker.lines().join("\n"));
+        assert_eq!(self.worker.wait(BOUND).code(), Some(0), "{what}");
+        let waits = self.signals.len() == 1 && self.job != "short";
+        let least = if waits { SHORT_GRACE.mul_f64(0.9) } else { Duration::ZERO };
+        assert!(took >= least && took < self.grace().min(SHORT_GRACE) + SOON, "{what}");
+        let status = self.bench.client.handle::<()>(queue("work"), JobId::new(ID).unwrap()).status().await.unwrap();
+        let counts = self.bench.client.counts(&queue("work")).await.unwrap();
+        let completes = self.job == "short";
+        assert_eq!(matches!(status, JobStatus::Completed { attempts: 1, .. }), completes, "{status:?}, {what}");
+        let left = (counts.workers, counts.running, counts.ready, counts.finished);
+        assert_eq!(left, (0, 0, usize::from(!completes), usize::from(completes)), "{what}");
+        // Neither an attempt nor a crash is written down.
+        let states = format!("{{{}:work}}:state", self.bench.namespace);
+        assert_eq!(shared_redis().command(&["EXISTS", &states]), redis::Value::Int(0), "{what}");
+    }
+}
+
+#[tokio::test]
+async fn whatever_the_signal_and_the_job_a_stop_keeps_its_time_and_counts_nothing() {
+    const TERM: i32 = libc::SIGTERM;
+    const INT: i32 = libc::SIGINT;
+    let once: [&[i32]; 2] = [&[TERM], &[INT]];
+    let twice: [&[i32]; 4] = [&[TERM, TERM], &[INT, INT], &[TERM, INT], &[INT, TERM]];
+    let mut all = Vec::new();
+    for job in ["short", "long", "deaf"] {
+        // One that could end meanwhile is no case for an end at once.
+        for signals in once.into_iter().chain(twice.into_iter().filter(|_| job != "short")) {
+            all.push(Stopping::start(job, signals).await);
+        }
+    }
+    for one in &all {
+        one.enqueue().await;
+    }
+    all.iter_mut().for_each(Stopping::signal);
+    eventually("all have ended", BOUND, async || {
+        for one in all.iter_mut().filter(|one| one.ended.is_none()) {
+            one.ended = one.worker.has_ended().then(|| one.signalled.elapsed());
+        }
+        all.iter().all(|one| one.ended.is_some()).then_some(())
+    })
+    .await;
+    for one in &mut all {
+        one.ended_well(one.ended.expect("all have ended")).await;
+    }
 }
