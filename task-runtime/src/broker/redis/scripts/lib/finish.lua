@@ -22,6 +22,8 @@ local function read_entry(entry)
 end
 
 local function write_done_facts(total, ms)
+  -- Less than was there is forgotten when someone took the number away.
+  total = math.max(0, total)
   facts_of_done = {total, ms}
   redis.call('HSET', meta, 'done', int(total) .. ' ' .. int(ms))
 end
