@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::servers::Raw;
 use task_runtime::broker::{
     Broker, Clock, Condemned, Due, Enqueued, Incarnation, Lease, NewJob, Retention, Status, Turn, TurnAnswer, TurnDone,
 };
@@ -16,14 +17,15 @@ pub(crate) const LEASE: Duration = Duration::from_secs(30);
 /// The priorities from the highest on.
 pub(crate) const DOWNWARDS: [u8; 10] = [9, 8, 7, 6, 5, 4, 3, 2, 1, 0];
 
-/// Where a broker without jobs comes from, with a given clock.
+/// Where a broker without jobs comes from, with a given clock; and the way to its keys, if it has keys.
 pub(crate) trait Fixture {
-    async fn broker(clock: Clock) -> Arc<dyn Broker>;
+    async fn broker(clock: Clock) -> (Arc<dyn Broker>, Option<Raw>);
 }
 
 /// A broker, a queue of its own, and the clock that both go by.
 pub(crate) struct Bench {
     pub(crate) broker: Arc<dyn Broker>,
+    raw: Option<Raw>,
     pub(crate) clock: Clock,
     pub(crate) queue: QueueName,
 }
@@ -56,6 +58,11 @@ pub(crate) fn names(claims: &[task_runtime::broker::Claim]) -> Vec<String> {
 
 pub(crate) fn finish(text: &str) -> (JobId, Settlement) {
     (id(text), Settlement::Finish { record: br#"{"end":"completed"}"#.to_vec(), keep: None })
+}
+
+/// An end with a result, which is kept for its own time.
+pub(crate) fn kept(keep: Duration) -> Settlement {
+    Settlement::Finish { record: br#"{"end":"completed","result":7}"#.to_vec(), keep: Some(keep) }
 }
 
 pub(crate) fn retry(text: &str, delay: Duration) -> (JobId, Settlement) {
@@ -105,7 +112,13 @@ impl Bench {
     pub(crate) async fn new<F: Fixture>() -> Self {
         let clock = Clock::given(START_MS);
         let queue = QueueName::new("conformance").expect("the name is valid");
-        Self { broker: F::broker(clock.clone()).await, clock, queue }
+        let (broker, raw) = F::broker(clock.clone()).await;
+        Self { broker, raw, clock, queue }
+    }
+
+    /// The keys behind a broker on a server.
+    pub(crate) fn raw(&self) -> &Raw {
+        self.raw.as_ref().expect("the broker is on a server")
     }
 
     /// A registered worker.

@@ -5,6 +5,8 @@ mod servers;
 
 mod bounds;
 mod cancelling;
+mod checking;
+mod damaged;
 mod enqueueing;
 mod recovering;
 mod remembering;
@@ -120,6 +122,11 @@ macro_rules! conformance {
                     a_watch_that_comes_late_gets_the_end
                     every_job_is_counted_where_it_is
                 }
+                checking {
+                    a_sound_queue_is_found_sound_and_left_alone
+                    an_unused_queue_is_sound
+                    what_was_forgotten_leaves_a_sound_queue
+                }
                 waking {
                     each_new_ready_job_leaves_a_token_up_to_the_cap
                     a_token_wakes_one_that_waits
@@ -162,8 +169,8 @@ macro_rules! stamp {
 struct Memory;
 
 impl Fixture for Memory {
-    async fn broker(clock: Clock) -> Arc<dyn Broker> {
-        Arc::new(MemoryBroker::new(clock))
+    async fn broker(clock: Clock) -> (Arc<dyn Broker>, Option<servers::Raw>) {
+        (Arc::new(MemoryBroker::new(clock)), None)
     }
 }
 
@@ -171,3 +178,43 @@ conformance!(memory, Memory);
 conformance!(redis, Redis);
 conformance!(valkey, Valkey);
 conformance!(cluster, Cluster);
+
+/// What only keys can show: stored data that someone damaged.
+macro_rules! damage {
+    ($backend:ident, $fixture:ty) => {
+        mod $backend {
+            use super::*;
+            stamp! { $fixture:
+                damaged {
+                    an_entry_without_its_job_is_taken_out
+                    entries_are_taken_out_of_a_long_list_and_no_other_is_lost
+                    a_job_that_no_index_holds_is_put_back_to_run
+                    a_lost_job_goes_where_its_envelope_and_record_say
+                    a_lost_job_whose_cancel_was_asked_ends_as_cancelled
+                    a_put_back_job_wakes_a_worker
+                    a_job_in_two_places_stays_where_it_runs_first
+                    an_ended_job_is_taken_out_of_line
+                    a_running_job_without_its_envelope_is_left_to_its_worker
+                    an_end_that_nothing_would_forget_is_forgotten_in_its_time
+                    notes_of_ends_without_records_are_removed
+                    wrong_counts_are_counted_again
+                    many_notes_are_counted_too
+                    a_worker_without_a_lease_is_watched_again
+                    a_worker_that_can_make_no_turn_is_recovered
+                    a_lease_that_was_deleted_comes_back_with_the_next_heartbeat
+                    what_is_left_beside_a_job_that_is_gone_is_removed
+                    a_parked_job_is_found_again_by_a_worker_that_knows_its_task
+                    a_queue_that_forgot_itself_is_told_and_counts_again
+                    a_queue_that_is_not_listed_is_listed_again
+                    what_is_not_known_is_told_and_never_touched
+                    a_key_of_the_wrong_type_is_told_and_never_touched
+                    lost_counts_stop_no_worker
+                }
+            }
+        }
+    };
+}
+
+damage!(damaged_on_redis, Redis);
+damage!(damaged_on_valkey, Valkey);
+damage!(damaged_on_a_cluster, Cluster);

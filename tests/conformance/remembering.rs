@@ -6,7 +6,7 @@ use futures_util::StreamExt;
 use task_runtime::broker::{Due, Enqueued, Retention, Status, Turn, Watched};
 use task_runtime::job::{EndRecord, JobId, Settlement};
 
-use crate::fixture::{Bench, dead, finish, id, job, seconds, state};
+use crate::fixture::{Bench, dead, finish, id, job, kept, seconds, state};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -15,8 +15,7 @@ async fn watch(at: &Bench, text: &str) -> Watched {
 }
 
 fn with_result(text: &str, keep: Duration) -> (JobId, Settlement) {
-    let record = br#"{"end":"completed","result":7}"#.to_vec();
-    (id(text), Settlement::Finish { record, keep: Some(keep) })
+    (id(text), kept(keep))
 }
 
 pub(crate) async fn nothing_is_forgotten_before_the_floor(at: Bench) {

@@ -1,6 +1,6 @@
 //! The end of every history: faults stop, and what is left must come to its end with live workers.
 
-use task_runtime::broker::Lease;
+use task_runtime::broker::{Lease, Repair};
 
 use crate::operation::{Fate, How};
 use crate::play::decide;
@@ -16,6 +16,13 @@ const ROUND_MS: i64 = 35_000;
 impl World {
     /// Lets everyone who lives go on in good order until nothing is left, and a fresh worker help.
     pub(crate) async fn drain(&mut self) -> Result<(), String> {
+        self.look().await?;
+        let before = self.view.clone();
+        self.check(true, Repair::Yes).await?;
+        self.look().await?;
+        if self.view != before {
+            return Err(format!("the repair of a sound queue changed it:\n{before:?}\n{:?}", self.view));
+        }
         while !self.late.is_empty() {
             let request = self.late.remove(0);
             self.carry_out(&request).await?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use task_runtime::broker::{Clock, Incarnation, Lease, NewJob, Recovered, Retention, Turn, TurnAnswer};
+use task_runtime::broker::{Clock, Flaw, Incarnation, Lease, NewJob, Recovered, Repair, Retention, Turn, TurnAnswer};
 use task_runtime::job::{Header, JobId, QueueName};
 
 use crate::ledger::{Ledger, Step};
@@ -16,6 +16,8 @@ use support::View;
 const START_MS: i64 = 1_700_000_000_000;
 /// How often the verbs that only look are asked too.
 const LOOK_EVERY: u64 = 8;
+/// How often the check of a queue is asked of the servers, where it takes many calls.
+const CHECK_EVERY: u64 = 32;
 
 /// A sweeper that is slow, and may end at any moment.
 #[derive(Debug, Default)]
@@ -168,6 +170,19 @@ impl World {
             }
         }
         self.view = view;
+        self.check(self.carried_out.is_multiple_of(CHECK_EVERY), Repair::No).await
+    }
+
+    /// What is sound by the rules of these tests is sound by the check that users have.
+    pub(crate) async fn check(&self, everywhere: bool, repair: Repair) -> Result<(), String> {
+        for site in self.sites.iter().filter(|site| site.raw.is_none() || everywhere) {
+            let mut report = site.broker.fsck(&self.queue, repair).await.map_err(|error| error.to_string())?;
+            // The state that comes back may be older than the first use of the queue.
+            report.findings.retain(|one| one.flaw != Flaw::Unlisted);
+            if !report.findings.is_empty() || !report.undecided.is_empty() {
+                return Err(format!("{}: a sound queue is found to be wrong: {report:?}", site.name));
+            }
+        }
         Ok(())
     }
 

@@ -1,5 +1,6 @@
 //! The command line tells a newcomer what to do, and a script how it went.
 
+use support::shared_redis;
 use task_runtime::client::JobStatus;
 
 use crate::tasks::{AddNumbers, FailRudely};
@@ -16,7 +17,10 @@ fn assert_all(text: &str, parts: &[&str]) {
 fn help_names_every_command_the_variables_and_the_exit_codes() {
     let (code, text) = ended(program(&["--help"]).start());
     assert_eq!(code, 0);
-    assert_all(&text, &["worker", "tasks", "enqueue", "stats", "bench", "REDIS_URL", "TASK_REDIS_URL", "Exit codes"]);
+    assert_all(
+        &text,
+        &["worker", "tasks", "enqueue", "stats", "fsck", "bench", "REDIS_URL", "TASK_REDIS_URL", "Exit codes"],
+    );
     let (code, text) = ended(program(&["worker", "--help"]).start());
     assert_eq!(code, 0);
     assert_all(&text, &["--concurrency", "--burst", "--grace", "QUEUE", "Ctrl-C", "RUST_LOG"]);
@@ -115,6 +119,47 @@ async fn stats_tell_where_the_jobs_are_and_what_is_wrong() {
     let start = text.find("[\n").unwrap();
     let json: serde_json::Value = serde_json::from_str(&text[start..]).unwrap();
     assert_eq!((&json[1]["queue"], &json[1]["ready"]), (&"sums".into(), &3.into()), "{json}");
+}
+
+#[tokio::test]
+async fn a_check_tells_what_is_wrong_by_its_exit_code_and_repairs_it_when_told_to() {
+    let bench = Bench::new().await;
+    let (code, text) = ended(program(&["fsck", "--help"]).start());
+    assert_eq!(code, 0);
+    assert_all(&text, &["--repair", "--json", "never touches", "7 something is still wrong"]);
+    let (code, text) = ended(bench.start(&["fsck"]));
+    assert_eq!(code, 0, "{text}");
+    assert_all(&text, &["no queue has been used yet"]);
+    let jobs = bench.client.enqueue_all((0..3).map(|n| AddNumbers::new(n, n))).await.unwrap();
+    FailRudely::new().options().queue("quiet").enqueue_on(&bench.client).await.unwrap();
+    let (code, text) = ended(bench.start(&["fsck"]));
+    assert_eq!(code, 0, "{text}");
+    assert_all(&text, &["quiet: sound (1 jobs and 0 ends)", "sums: sound (3 jobs and 0 ends)"]);
+
+    shared_redis().command(&["DEL", &format!("{{{}:sums}}:ready:5", bench.namespace)]);
+    let (code, text) = ended(bench.start(&["fsck", "sums"]));
+    assert_eq!(code, 7, "{text}");
+    assert_all(&text, &["sums: NOT SOUND", "HOW MANY", "would never run", jobs[0].id().as_str(), "fsck --repair"]);
+    assert!(!text.contains("quiet"), "{text}");
+    let (code, text) = ended(bench.start(&["fsck", "--json"]));
+    assert_eq!(code, 7, "{text}");
+    let json = &text[text.find("[\n").unwrap()..=text.rfind(']').unwrap()];
+    let json: serde_json::Value = serde_json::from_str(json).unwrap();
+    let finding = &json[1]["findings"][0];
+    assert_eq!((&json[0]["sound"], &json[1]["sound"]), (&true.into(), &false.into()), "{json}");
+    assert_eq!((&finding["flaw"], &finding["count"], &finding["repaired"]), (&"lost".into(), &3.into(), &0.into()));
+    let (code, text) = ended(bench.start(&["fsck", "--repair"]));
+    assert_eq!(code, 0, "{text}");
+    assert_all(&text, &["quiet: sound", "sums: repaired"]);
+    let (code, text) = ended(bench.start(&["fsck"]));
+    assert_eq!(code, 0, "{text}");
+    let (code, _) = ended(bench.start(&["worker", "--burst", "sums"]));
+    assert_eq!(code, 0);
+    for (n, job) in jobs.iter().enumerate() {
+        assert_eq!(job.result_within(BOUND).await.unwrap(), 2 * n as u64);
+    }
+    let (code, text) = ended(bench.start(&["fsck", "a{b"]));
+    assert_eq!(code, 2, "{text}");
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 mod bounds;
 mod clock;
+mod fsck;
 mod verbs;
 
 pub mod memory;
@@ -9,6 +10,7 @@ pub mod memory;
 pub mod redis;
 
 pub use clock::Clock;
+pub use fsck::{Finding, Flaw, MAX_EXAMPLES, Repair, Report};
 pub use verbs::*;
 
 use std::future::Future;
@@ -111,6 +113,11 @@ pub trait Broker: Inspect {
     /// For queues where nothing ends: forgets what retention no longer keeps, and buries parked jobs that waited longer than
     /// `unknown_grace`; bounded work, repeated by whoever sweeps.
     fn sweep<'a>(&'a self, queue: &'a QueueName, retention: &'a Retention, unknown_grace: Duration) -> Answer<'a, ()>;
+
+    /// Checks that each job is in the one index that its state says and that nothing else is left,
+    /// beside whatever goes on; with [`Repair::Yes`] puts right what loses no job. Not atomic as a
+    /// whole: many bounded steps, each of which finds and mends what is wrong at its moment.
+    fn fsck<'a>(&'a self, queue: &'a QueueName, repair: Repair) -> Answer<'a, Report>;
 }
 
 /// A look at what is there; none of it changes anything.

@@ -18,7 +18,7 @@ use crate::worker::DEFAULT_CONCURRENCY;
                   rediss://… (TLS) or unix:///path\n  \
                   TASK_NAMESPACE                   keeps applications on one server apart (default: task)\n\n\
                   Exit codes: 0 all went well, 1 it failed, 2 the command line or the environment is wrong,\n\
-                  3 no task of this name, 6 the server is not available"
+                  3 no task of this name, 6 the server is not available, 7 something is wrong with stored jobs (fsck)"
 )]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -54,6 +54,16 @@ pub(super) enum Command {
     Enqueue(EnqueueOptions),
     /// Shows how many jobs are where
     Stats(ListOptions),
+    /// Checks the stored jobs, and repairs them when it is told to
+    #[command(
+        after_help = "It may run beside workers and producers, and changes nothing without --repair. It looks at every \
+                      job in small steps.\n\n\
+                      --repair puts right what loses no job; when in doubt, a job is put back to run again. What it \
+                      does not know it never touches. A job that was put back begins at once, whatever its delay \
+                      was. If a queue has lost its facts, it is no longer paused.\n\n\
+                      Exit codes: 0 all is sound, or all was repaired; 7 something is still wrong"
+    )]
+    Fsck(FsckOptions),
     /// Measures how fast jobs are on this server
     #[command(
         after_help = "It works on queues of a namespace of its own, which it removes at the end, and leaves everything \
@@ -143,6 +153,19 @@ pub(super) enum LogForm {
 
 #[derive(Args)]
 pub(super) struct ListOptions {
+    /// As JSON, for programs
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Args)]
+pub(super) struct FsckOptions {
+    /// The queues; without any, all that were used
+    #[arg(value_name = "QUEUE")]
+    pub(super) queues: Vec<String>,
+    /// Put right what is wrong, where that loses no job
+    #[arg(long)]
+    pub(super) repair: bool,
     /// As JSON, for programs
     #[arg(long)]
     pub(super) json: bool,

@@ -3,6 +3,7 @@
 mod args;
 mod bench;
 mod enqueue;
+mod fsck;
 mod health;
 mod output;
 mod stats;
@@ -43,13 +44,13 @@ const SHUTDOWN_LIMIT: Duration = Duration::from_secs(1);
 /// }
 /// ```
 ///
-/// The program then has the sub-commands `worker`, `tasks`, `enqueue`, `stats` and `bench`;
+/// The program then has the sub-commands `worker`, `tasks`, `enqueue`, `stats`, `fsck` and `bench`;
 /// `--help` says more of each. The server is the one of `TASK_REDIS_URL`, else of `REDIS_URL`, in the
 /// environment.
 ///
 /// # Exit codes
 /// 0 all went well; 1 it failed; 2 the command line or the environment is wrong; 3 no task of this
-/// name; 6 the server is not available.
+/// name; 6 the server is not available; 7 something is wrong with stored jobs (`fsck`).
 #[must_use = "an application does nothing until `main` or `run` is called"]
 #[derive(Clone, Default)]
 pub struct App {
@@ -113,6 +114,7 @@ impl App {
             Command::Tasks(options) => tasks::run(&options),
             Command::Enqueue(options) => enqueue::run(target, options).await,
             Command::Stats(options) => stats::run(target, &options).await,
+            Command::Fsck(options) => fsck::run(target, &options).await,
             Command::Bench(options) => bench::run(target, options).await,
         }
     }
@@ -142,6 +144,7 @@ impl Exit {
     const USAGE: u8 = 2;
     const NOT_FOUND: u8 = 3;
     const UNREACHABLE: u8 = 6;
+    const FINDINGS: u8 = 7;
 
     fn new(code: u8, message: impl Into<String>) -> Self {
         Self { code, message: message.into() }

@@ -18,4 +18,6 @@ pub use limits::*;
 pub use name::{Namespace, QueueName, TaskName};
 pub use options::{JobOptions, TaskOptions};
 pub use retry::Backoff;
-pub use state::{Attempt, EndRecord, Ended, Outcome, Settlement, State, Verdict, after_crash, settle, shorten};
+pub use state::{
+    Attempt, EndRecord, Ended, Outcome, PutBack, Settlement, State, Verdict, after_crash, after_loss, settle, shorten,
+};

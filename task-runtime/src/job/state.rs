@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use crate::error::Error;
 
 use super::retry::millis::to_ms;
-use super::{Backoff, MAX_ERROR_BYTES};
+use super::{Backoff, DEFAULT_MAX_CRASHES, DEFAULT_PRIORITY, Header, MAX_ERROR_BYTES};
 
 /// What the record beside an unfinished or dead job says; absent until something goes wrong.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -227,6 +227,37 @@ pub fn after_crash(mut state: State, company: usize, max_crashes: u32) -> Verdic
     }
 }
 
+/// Where a job goes that no index holds any more, because someone deleted a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PutBack {
+    /// Ready, at this priority.
+    Ready(u8),
+    /// Claimed again, a few at a time.
+    Few,
+    /// Claimed again by a worker that runs nothing else.
+    Alone,
+    /// It had failed for good.
+    Dead,
+}
+
+/// Decides about a job that no index holds. Dead is only one whose record says so; what is in doubt
+/// runs once more, and ends as its worker finds.
+#[must_use]
+pub fn after_loss(header: Option<&Header>, state: &State) -> PutBack {
+    let max_crashes = header.map_or(DEFAULT_MAX_CRASHES, Header::max_crashes);
+    // The task's own number of attempts does not travel with the job.
+    let attempts_used = header.and_then(|header| header.options.max_attempts).is_some_and(|max| state.attempts >= max);
+    if attempts_used || (state.crashes > 0 && state.crashes >= max_crashes) {
+        PutBack::Dead
+    } else if state.crashes > 0 && state.crashes + 1 >= max_crashes {
+        PutBack::Alone
+    } else if state.crashes > 0 {
+        PutBack::Few
+    } else {
+        PutBack::Ready(header.map_or(DEFAULT_PRIORITY, Header::priority))
+    }
+}
+
 /// An error text, cut at [`MAX_ERROR_BYTES`] and saying so.
 #[must_use]
 pub fn shorten(text: &str) -> Cow<'_, str> {
@@ -290,6 +321,20 @@ mod tests {
         let text = "ü".repeat(MAX_ERROR_BYTES);
         let text = shorten(&text);
         assert!(text.len() <= MAX_ERROR_BYTES && text.ends_with("(cut)"));
+    }
+
+    #[test]
+    fn a_lost_job_is_dead_only_if_its_record_says_so() {
+        let state = |attempts, crashes| State { attempts, crashes, error: None };
+        let mut header = Header { priority: Some(7), ..Header::new("t") };
+        assert_eq!(after_loss(None, &state(0, 0)), PutBack::Ready(DEFAULT_PRIORITY));
+        assert_eq!(after_loss(Some(&header), &state(5, 0)), PutBack::Ready(7));
+        assert_eq!(after_loss(Some(&header), &state(0, 1)), PutBack::Few);
+        assert_eq!(after_loss(Some(&header), &state(0, 2)), PutBack::Alone);
+        assert_eq!(after_loss(Some(&header), &state(0, 3)), PutBack::Dead);
+        header.options.max_attempts = Some(5);
+        assert_eq!(after_loss(Some(&header), &state(4, 0)), PutBack::Ready(7));
+        assert_eq!(after_loss(Some(&header), &state(5, 0)), PutBack::Dead);
     }
 
     #[test]

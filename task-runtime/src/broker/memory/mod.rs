@@ -7,6 +7,7 @@ mod queue;
 mod scores;
 
 mod claim;
+mod fsck;
 mod producer;
 mod recover;
 mod retention;
@@ -23,7 +24,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{
     Answer, Broker, Cancelled, Claim, Clock, Condemned, Counts, Endings, Enqueued, Heartbeat, Incarnation, Inspect,
-    Lease, NewJob, Recovered, Retention, Status, Turn, TurnAnswer, Watched,
+    Lease, NewJob, Recovered, Repair, Report, Retention, Status, Turn, TurnAnswer, Watched,
 };
 use crate::error::Error;
 use crate::job::{JobId, QueueName};
@@ -220,6 +221,10 @@ impl Broker for MemoryBroker {
     fn sweep<'a>(&'a self, queue: &'a QueueName, retention: &'a Retention, unknown_grace: Duration) -> Answer<'a, ()> {
         self.with(queue, |queue, now| queue.sweep(retention, unknown_grace, now));
         now(Ok(()))
+    }
+
+    fn fsck<'a>(&'a self, queue: &'a QueueName, repair: Repair) -> Answer<'a, Report> {
+        now(Ok(self.with(queue, |queue, now| queue.fsck(repair == Repair::Yes, now))))
     }
 }
 

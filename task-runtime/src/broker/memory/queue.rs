@@ -7,7 +7,7 @@ use crate::broker::{Counts, Incarnation, MAX_WAKE, Retention};
 use crate::job::{EndRecord, JobId, MAX_PRIORITY, MAX_STATE_BYTES};
 
 /// What is said of a job off the happy path.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Mark {
     /// It was cancelled while a list holds its id; gone when that entry is dropped.
     Cancelled,

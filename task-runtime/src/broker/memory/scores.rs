@@ -35,6 +35,11 @@ impl Scores {
         self.by_score.first().map(|(score, id)| (*score, id))
     }
 
+    /// All ids, in no order.
+    pub(super) fn ids(&self) -> impl Iterator<Item = &JobId> {
+        self.by_id.keys()
+    }
+
     /// How many ids there are.
     pub(super) fn len(&self) -> usize {
         self.by_id.len()

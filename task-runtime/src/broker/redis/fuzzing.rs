@@ -1,5 +1,6 @@
 //! What must hold of names in keys and of answers, whatever bytes they are.
 
+use super::fsck::answer;
 use super::keys::{Keys, queues};
 use super::reply;
 use crate::connection::Malformed;
@@ -60,6 +61,14 @@ pub(crate) fn replies(data: &[u8]) {
     told("queues", reply::queues(value()).map(shown));
     told("watch", reply::watched(value()).map(shown));
     told("counts", reply::counts(value(), 1).map(shown));
+    told("fsck/ends", answer::page("fsck/ends", value()).map(shown));
+    told("fsck/list", answer::list_page(value()).map(shown));
+    told("fsck/jobs", answer::jobs_page(value()).map(shown));
+    told("fsck/names", answer::names(value()).map(shown));
+    told("fsck/worker", answer::worker(value()).map(shown));
+    told("fsck/lost", answer::lost(value()).map(shown));
+    told("fsck/count", answer::count(value()).map(shown));
+    told("fsck/unmark", answer::ids("fsck/unmark", value()).map(shown));
 }
 
 fn shown(read: impl std::fmt::Debug) -> String {

@@ -45,6 +45,11 @@ impl Keys {
         format!("{}:{name}", self.tag)
     }
 
+    /// What every key of the queue begins with.
+    pub(super) fn prefix(&self) -> String {
+        self.key("")
+    }
+
     /// The jobs on loan to an incarnation.
     pub(super) fn running(&self, incarnation: &Incarnation) -> String {
         format!("{}:running:{incarnation}", self.tag)
@@ -54,6 +59,24 @@ impl Keys {
     pub(super) fn endings(&self) -> String {
         self.key("ended")
     }
+}
+
+/// How the keys of jobs on loan begin; the incarnation follows.
+pub(super) const RUNNING: &str = "running:";
+
+/// The type of a key that the table has, as a server names types.
+pub(super) fn kind(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "jobs" | "state" | "steps" | "marks" | "parked_tasks" | "meta" => "hash",
+        "few" | "alone" | "done" | "wake" => "list",
+        "scheduled" | "workers" | "parked" | "kept" | "dead" => "zset",
+        "asked" | "watched" => "set",
+        name if name.starts_with(RUNNING) => "set",
+        name => match name.strip_prefix("ready:")?.as_bytes() {
+            [b'0'..=b'9'] => "list",
+            _ => return None,
+        },
+    })
 }
 
 /// The names of all keys of a queue, but for those that name an incarnation; and those of the floor.

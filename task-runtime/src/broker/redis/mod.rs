@@ -3,6 +3,7 @@
 mod call;
 #[cfg(feature = "cli")]
 mod floor;
+mod fsck;
 mod keys;
 mod reply;
 mod script;
@@ -18,9 +19,9 @@ pub(crate) use floor::FLOOR_BATCH;
 #[cfg(feature = "cli")]
 pub(crate) use usage::{ServerKind, Usage};
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use redis::Value;
 
@@ -42,7 +43,8 @@ pub struct RedisBroker {
     namespace: Namespace,
     clock: Clock,
     target: Target,
-    remembered: Mutex<HashSet<QueueName>>,
+    /// When the queues were last added to the list of those that were used.
+    remembered: Mutex<HashMap<QueueName, Instant>>,
     servers: Servers,
 }
 
@@ -61,7 +63,7 @@ impl RedisBroker {
         Self { namespace, clock, remembered: Mutex::default(), servers: Servers::new(&target, limits), target }
     }
 
-    fn remembered(&self) -> MutexGuard<'_, HashSet<QueueName>> {
+    fn remembered(&self) -> MutexGuard<'_, HashMap<QueueName, Instant>> {
         self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

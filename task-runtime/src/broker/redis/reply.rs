@@ -11,10 +11,10 @@ use crate::broker::{
 use crate::connection::Malformed;
 use crate::job::{JobId, QueueName};
 
-type Read<T> = Result<T, Malformed>;
+pub(super) type Read<T> = Result<T, Malformed>;
 
 /// A reply that does not have the form which its script promises.
-fn unexpected(script: &str, reply: impl std::fmt::Debug) -> Malformed {
+pub(super) fn unexpected(script: &str, reply: impl std::fmt::Debug) -> Malformed {
     let mut text = format!("{reply:?}");
     text.truncate(text.floor_char_boundary(200));
     Malformed(format!("`{script}` answered {text}"))
@@ -29,7 +29,6 @@ pub(super) fn number(script: &str, reply: Value) -> Read<i64> {
 }
 
 /// What has nothing to say, whatever it says.
-#[cfg(feature = "cli")]
 pub(super) fn nothing(_: Value) -> Read<()> {
     Ok(())
 }
@@ -43,18 +42,18 @@ pub(super) fn popped(key: &str, reply: Value) -> Read<bool> {
     }
 }
 
-fn list(script: &str, reply: Value) -> Read<std::vec::IntoIter<Value>> {
+pub(super) fn list(script: &str, reply: Value) -> Read<std::vec::IntoIter<Value>> {
     match reply {
         Value::Array(list) => Ok(list.into_iter()),
         other => Err(unexpected(script, other)),
     }
 }
 
-fn next<T: FromRedisValue>(script: &str, from: &mut impl Iterator<Item = Value>) -> Read<T> {
+pub(super) fn next<T: FromRedisValue>(script: &str, from: &mut impl Iterator<Item = Value>) -> Read<T> {
     value(script, from.next().ok_or_else(|| unexpected(script, "too little"))?)
 }
 
-fn bytes(script: &str, value: Value) -> Read<Vec<u8>> {
+pub(super) fn bytes(script: &str, value: Value) -> Read<Vec<u8>> {
     match value {
         Value::BulkString(bytes) => Ok(bytes),
         other => Err(unexpected(script, other)),
@@ -95,7 +94,7 @@ fn names(script: &str, reply: Value) -> Read<Vec<String>> {
     Ok(names.into_iter().filter_map(|name| String::from_utf8(name).ok()).collect())
 }
 
-fn next_list(script: &str, from: &mut impl Iterator<Item = Value>) -> Read<Value> {
+pub(super) fn next_list(script: &str, from: &mut impl Iterator<Item = Value>) -> Read<Value> {
     from.next().ok_or_else(|| unexpected(script, "too little"))
 }
 
@@ -244,7 +243,7 @@ pub(super) fn cancelled(reply: Value) -> Read<Result<Cancelled, Vec<Incarnation>
     }))
 }
 
-fn incarnations(script: &str, reply: Value) -> Read<Vec<Incarnation>> {
+pub(super) fn incarnations(script: &str, reply: Value) -> Read<Vec<Incarnation>> {
     let list: Vec<Vec<u8>> = value(script, reply)?;
     Ok(list.into_iter().filter_map(Incarnation::from_stored).collect())
 }

@@ -141,6 +141,20 @@ scripts! {
     PAUSE "pause" " flags=allow-oom" ["clock" "wake"];
     SWEEP "sweep" " flags=allow-oom" ["clock" "record" "done" "finish"];
     COUNTS "counts" " flags=no-writes" ["clock" "done"];
+    FSCK_WORKER "fsck/worker" " flags=allow-oom" ["clock"];
+    FSCK_NAMES "fsck/names" " flags=no-writes" ["clock"];
+    FSCK_RUNNING "fsck/running" " flags=allow-oom" ["clock" "record" "kind"];
+    FSCK_INDEX "fsck/index" " flags=allow-oom" ["clock" "record" "kind"];
+    FSCK_LIST "fsck/list" " flags=allow-oom" ["clock" "record" "kind" "take_out"];
+    FSCK_BESIDE "fsck/beside" " flags=allow-oom" ["clock" "record" "kind"];
+    FSCK_JOBS "fsck/jobs" " flags=no-writes" ["clock" "record"];
+    FSCK_LOST "fsck/lost" " flags=no-writes" ["clock" "record" "incarnations" "kind" "free"];
+    FSCK_PUT_BACK "fsck/put_back" " flags=allow-oom" ["clock" "record" "done" "wake" "finish" "incarnations" "kind" "free"];
+    FSCK_UNMARK "fsck/unmark" " flags=allow-oom" ["clock" "record" "incarnations" "kind" "free"];
+    FSCK_TWICE "fsck/twice" " flags=allow-oom" ["clock" "take_out"];
+    FSCK_ENDS "fsck/ends" " flags=allow-oom" ["clock" "record" "done" "finish" "kind"];
+    FSCK_REMEMBER "fsck/remember" " flags=allow-oom" ["clock" "record" "done" "finish" "kind"];
+    FSCK_COUNT "fsck/count" " flags=allow-oom" ["clock" "record" "done" "finish" "kind"];
     #[cfg(feature = "cli")]
     FLOOR_PUSH "floor/push" "" [];
     #[cfg(feature = "cli")]

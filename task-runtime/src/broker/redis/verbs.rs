@@ -1,22 +1,25 @@
 //! The verbs as calls of their scripts.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 
+use super::fsck::Check;
 use super::{Call, RedisBroker, keys, reply, script};
 use crate::broker::bounds;
 use crate::broker::{
     Answer, Broker, Cancelled, Claim, Condemned, Counts, Endings, Enqueued, Heartbeat, Incarnation, Inspect, Lease,
-    MAX_WAKE_WAIT, MAX_WORKERS, NewJob, Recovered, Retention, Status, Turn, TurnAnswer, Watched,
+    MAX_WAKE_WAIT, MAX_WORKERS, NewJob, Recovered, Repair, Report, Retention, Status, Turn, TurnAnswer, Watched,
 };
 use crate::connection::{Fault, Request};
 use crate::error::Error;
 use crate::job::{JobId, MAX_PRIORITY, QueueName};
 
+/// How long it counts as known that the server has a queue in its list.
+const REMEMBERED_FOR: Duration = Duration::from_secs(60);
 /// How often `status` and `cancel` look again because a worker came in between.
-const WORKER_ROUNDS: usize = 8;
+pub(super) const WORKER_ROUNDS: usize = 8;
 
 impl Broker for RedisBroker {
     fn apart(&self) -> Arc<dyn Broker> {
@@ -260,9 +263,13 @@ impl Broker for RedisBroker {
             self.call(call, |reply| reply::number("sweep", reply)).await.map(drop)
         })
     }
+
+    fn fsck<'a>(&'a self, queue: &'a QueueName, repair: Repair) -> Answer<'a, Report> {
+        Box::pin(Check::new(self, queue, repair).run())
+    }
 }
 
-fn workers_keep_changing() -> Error {
+pub(super) fn workers_keep_changing() -> Error {
     let reason = format!("workers came and went {WORKER_ROUNDS} times while it was looked for");
     Error::Rejected { reason }
 }
@@ -297,9 +304,10 @@ impl Inspect for RedisBroker {
 }
 
 impl RedisBroker {
-    /// Adds the queue to those that were used, once a broker.
+    /// Adds the queue to those that were used; not at each call, but again and again, because someone may
+    /// have flushed the server.
     async fn remember(&self, queue: &QueueName) -> Result<(), Error> {
-        if self.remembered().contains(queue) {
+        if self.remembered().get(queue).is_some_and(|added| added.elapsed() < REMEMBERED_FOR) {
             return Ok(());
         }
         let mut add = redis::cmd("SADD");
@@ -307,7 +315,7 @@ impl RedisBroker {
         add.arg(key).arg(queue.as_str());
         // Repeating it changes nothing, so that an answer that never came is a plain refusal.
         match self.servers.send(&tag, &Request::plain(add), |reply| reply::number("SADD", reply)).await {
-            Ok(_) => self.remembered().insert(queue.clone()),
+            Ok(_) => self.remembered().insert(queue.clone(), Instant::now()),
             Err(Fault::Lost(reason) | Fault::Away(reason)) => {
                 return Err(Error::Unavailable { reason });
             }

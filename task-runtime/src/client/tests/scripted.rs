@@ -197,6 +197,9 @@ impl Broker for Scripted {
     fn sweep<'a>(&'a self, _: &'a QueueName, _: &'a Retention, _: Duration) -> Answer<'a, ()> {
         unused()
     }
+    fn fsck<'a>(&'a self, _: &'a QueueName, _: Repair) -> Answer<'a, Report> {
+        unused()
+    }
 }
 
 pub(super) fn completed(result: &str) -> Watched {
