@@ -158,6 +158,12 @@ pub(crate) async fn a_result_that_cannot_be_kept_is_dead_at_once_with_the_reason
     worker.stop().await;
 }
 
+/// Fails with so many bytes of text.
+#[task(queue = "q", max_attempts = 1)]
+pub(crate) async fn fail_at_length(bytes: usize) -> Result<(), String> {
+    Err("x".repeat(bytes))
+}
+
 pub(crate) async fn a_long_error_is_kept_cut_between_characters(bench: Bench) {
     let worker = bench.start(bench.worker());
     let exact = format!("a{}", "ü".repeat(MAX_ERROR_BYTES / 2 - 1));
@@ -167,6 +173,11 @@ pub(crate) async fn a_long_error_is_kept_cut_between_characters(bench: Bench) {
         assert_eq!(message != text, cut);
         let kept = message.strip_suffix(" … (cut)").unwrap_or(&message);
         assert!(text.starts_with(kept) && message.len() <= MAX_ERROR_BYTES && message.len() > MAX_ERROR_BYTES - 4);
+    }
+    for (bytes, cut) in [(MAX_ERROR_BYTES, false), (MAX_ERROR_BYTES + 1, true), (64 << 20, true)] {
+        let job = FailAtLength::new(bytes).options().enqueue_on(&bench.client).await.unwrap();
+        let Err(JobError::Failed { message, .. }) = job.result_within(BOUND).await else { panic!("it fails") };
+        assert_eq!((message.len(), message.ends_with(" … (cut)")), (MAX_ERROR_BYTES, cut));
     }
     worker.stop().await;
 }
