@@ -1,13 +1,13 @@
 //! What has become of each job so far, told from what was carried out; and what may not follow.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use task_runtime::broker::{Cancelled, Claim, Due, Enqueued, FLOOR, Status};
-use task_runtime::job::{JobId, Settlement};
+use task_runtime::broker::{Cancelled, Claim, Due, Enqueued, FLOOR, Recovered, Status, Turn, TurnAnswer};
+use task_runtime::job::{DEFAULT_MAX_CRASHES, EndRecord, Ended, JobId, Settlement, State};
 
 use crate::request::{Reply, Request};
-use crate::worker::COMPLETED;
+use crate::worker::MAX_ATTEMPTS;
 use support::View;
 
 /// One job; its id may have another one when this is forgotten.
@@ -21,6 +21,11 @@ struct Life {
     /// A cancel was acknowledged: it never runs again.
     cancelled: bool,
     ended_ms: Option<i64>,
+    /// Attempts that ended by themselves.
+    attempts: u32,
+    /// Crashes that are charged to it since, and how often its worker vanished.
+    crashes: u32,
+    vanished: u32,
 }
 
 /// All jobs. A copy of it goes with a replica.
@@ -31,6 +36,10 @@ pub(crate) struct Ledger {
     ends: u64,
     enqueued: u64,
     forgotten_dead: u64,
+    /// How many jobs were on board of a worker when it was condemned.
+    boards: BTreeMap<String, usize>,
+    /// An older state came back: a worker may know more attempts of a job than it had then.
+    pub(crate) older: bool,
 }
 
 /// A request that was carried out, between what was there before and after it.
@@ -58,7 +67,8 @@ impl Ledger {
                     }
                 }
             }
-            (Request::Turn { turn, claims }, Reply::Turn(task_runtime::broker::TurnAnswer::Done(done))) => {
+            (Request::Turn { turn, claims }, Reply::Turn(TurnAnswer::Done(done))) => {
+                few_or_alone(turn, &done.claims, step.before)?;
                 for claim in &done.claims {
                     numbers.push(self.claim(claim, serial)?);
                 }
@@ -70,10 +80,24 @@ impl Ledger {
                 }
             }
             (Request::Adopt { ids, .. }, Reply::Claims(claims)) => {
+                claims.iter().try_for_each(|claim| self.is_as_told(claim))?;
                 numbers.extend(claims.iter().map(|claim| self.lives.get(&claim.id).map_or(0, |life| life.claim)));
                 if claims.len() != ids.len() && claims.iter().any(|claim| !ids.contains(&claim.id)) {
                     return Err(format!("{claims:?} were adopted, asked for were {ids:?}"));
                 }
+            }
+            (Request::Condemn { lease, .. }, Reply::Condemned(Some(condemned))) => {
+                let who = lease.incarnation.to_string();
+                let on_board = step.before.running.get(&who).map_or(0, BTreeSet::len);
+                let counted = *self.boards.entry(who).or_insert(on_board);
+                if condemned.on_board != counted {
+                    return Err(format!("crash: {counted} jobs were on board, told are {}", condemned.on_board));
+                }
+                condemned.jobs.iter().try_for_each(|claim| self.is_as_told(claim))?;
+            }
+            (Request::SettleFor { who, recovered }, _) => {
+                let on_loan = recovered.iter().filter(|one| step.before.runs_on(recovered_id(one), who.as_str()));
+                on_loan.clone().try_for_each(|one| self.charge(one, who.as_str()))?;
             }
             (Request::Cancel { id }, Reply::Cancelled(Cancelled::Cancelled | Cancelled::Asked)) => {
                 if let Some(life) = self.lives.get_mut(id) {
@@ -108,7 +132,65 @@ impl Ledger {
         }
         *serial += 1;
         life.claim = *serial;
+        self.is_as_told(claim)?;
         Ok(*serial)
+    }
+
+    /// The record beside a job on loan tells the attempts that it had, and the crashes; both leave one more.
+    fn is_as_told(&self, claim: &Claim) -> Result<(), String> {
+        let Some(life) = self.lives.get(&claim.id) else { return Ok(()) };
+        let state = State::decode(claim.state.as_deref());
+        let told = (state.attempts, state.crashes);
+        if told != (life.attempts, life.crashes) || told.0 >= MAX_ATTEMPTS || told.1 >= DEFAULT_MAX_CRASHES {
+            return Err(format!(
+                "attempts: job {} is lent with attempts and crashes {told:?}, it is {life:?}",
+                claim.id
+            ));
+        }
+        Ok(())
+    }
+
+    /// A job is charged for the worker that vanished with it. In company nobody is condemned.
+    fn charge(&mut self, recovered: &Recovered, who: &str) -> Result<(), String> {
+        let (Recovered::Few { id, state } | Recovered::Alone { id, state } | Recovered::Dead { id, state }) = recovered;
+        let company = self.boards.get(who).copied().unwrap_or(usize::MAX);
+        let life = self.lives.get_mut(id).ok_or_else(|| format!("lost: job {id} is recovered and was never there"))?;
+        let state = State::decode(Some(state));
+        life.vanished += 1;
+        let dies = matches!(recovered, Recovered::Dead { .. });
+        let too_often = state.crashes >= DEFAULT_MAX_CRASHES;
+        if state.attempts != life.attempts || state.crashes > life.vanished || dies != too_often || dies && company > 1
+        {
+            return Err(format!("crash: {company} on board, job {id} is {life:?} and becomes {recovered:?}"));
+        }
+        life.crashes = state.crashes;
+        Ok(())
+    }
+
+    /// An attempt ended by itself, and is counted once.
+    fn count_attempt(&mut self, id: &JobId, settlement: &Settlement) -> Result<(), String> {
+        let (bytes, one) = match settlement {
+            Settlement::Retry { state, .. } | Settlement::Dead { state } => (state, 1),
+            Settlement::Park { state, .. } => (state, 0),
+            Settlement::Finish { record, .. } => {
+                let told = EndRecord::decode(record).map_err(|error| error.to_string())?;
+                let life = self.lives.get(id).map_or(0, |life| life.attempts);
+                let right = told.end == Ended::Cancelled || self.older || told.attempts == life + 1;
+                return right
+                    .then_some(())
+                    .ok_or_else(|| format!("attempts: job {id} had {life}, its end says {told:?}"));
+            }
+            Settlement::Release { .. } => return Ok(()),
+        };
+        let state = State::decode(Some(bytes));
+        let life = self.lives.get_mut(id).ok_or_else(|| format!("lost: job {id} is settled and was never there"))?;
+        let again = !matches!(settlement, Settlement::Dead { .. });
+        let counted = self.older || state.attempts == life.attempts + one;
+        if !counted || state.crashes > 0 || state.attempts > MAX_ATTEMPTS || again && state.attempts == MAX_ATTEMPTS {
+            return Err(format!("attempts: job {id} is {life:?} and becomes {settlement:?}"));
+        }
+        (life.attempts, life.crashes, life.vanished) = (state.attempts, 0, 0);
+        Ok(())
     }
 
     fn settle(&mut self, id: &JobId, settlement: &Settlement, claim: u64, step: &Step) -> Result<(), String> {
@@ -117,7 +199,9 @@ impl Ledger {
             return Err(format!("stale: an outcome of claim {claim} of job {id} settled claim {}", life.claim));
         }
         match settlement {
-            Settlement::Finish { record, .. } if record == COMPLETED => {
+            Settlement::Finish { record, .. }
+                if EndRecord::decode(record).is_ok_and(|told| told.end == Ended::Completed) =>
+            {
                 life.completed += 1;
                 if life.completed > 1 {
                     return Err(format!("twice: job {id} completed twice"));
@@ -128,7 +212,7 @@ impl Ledger {
             }
             _ => {}
         }
-        Ok(())
+        self.count_attempt(id, settlement)
     }
 
     /// What came and went between the two looks, and whether it may.
@@ -198,6 +282,25 @@ impl Ledger {
     pub(crate) fn claim_of(&self, id: &JobId) -> u64 {
         self.lives.get(id).map_or(0, |life| life.claim)
     }
+}
+
+fn recovered_id(recovered: &Recovered) -> &JobId {
+    let (Recovered::Few { id, .. } | Recovered::Alone { id, .. } | Recovered::Dead { id, .. }) = recovered;
+    id
+}
+
+/// Of those that were on board of a crash a worker gets no more than it may; a last chance is given to one that
+/// runs nothing, and nothing with it.
+fn few_or_alone(turn: &Turn, claims: &[Claim], before: &View) -> Result<(), String> {
+    let from = |list: &str| {
+        let list = before.lists.get(list);
+        claims.iter().filter(|claim| list.is_some_and(|list| list.contains(&claim.id))).count()
+    };
+    let (few, alone) = (from("few"), from("alone"));
+    if few > turn.few_room || alone > 0 && (!turn.empty || claims.len() > 1) {
+        return Err(format!("crash: {few} of the few and {alone} alone are lent to {turn:?}"));
+    }
+    Ok(())
 }
 
 /// A job must become ready this long from now.

@@ -3,8 +3,9 @@
 //! A history is a list of operations: callers, workers, recoverers, lost and late messages, clocks,
 //! a server that forgets. It is played on the in-process broker and on two servers at once. After
 //! every request all of them must answer and hold the same, each job must be in the one place that
-//! its state says, nothing acknowledged may be lost, end twice or run against a cancel; and at the
-//! end everything must drain with live workers. Where an older state comes back, only the servers
+//! its state says, nothing acknowledged may be lost, end twice or run against a cancel, each is told
+//! the attempts and crashes that it had, and none waits beside a worker that waits; and at the end
+//! everything must drain with live workers. Where an older state comes back, only the servers
 //! take part.
 //!
 //! The short form, part of all tests, plays the same histories each time. The long form plays new

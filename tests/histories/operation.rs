@@ -121,8 +121,10 @@ pub(crate) enum Op {
     },
     /// The server forgets its scripts.
     Flush,
-    /// Someone takes a wake token.
-    Token,
+    /// A worker takes a wake token, also one that has no room any more.
+    Token {
+        worker: u8,
+    },
     Watch {
         job: u8,
     },
@@ -272,7 +274,7 @@ impl Profile {
             (self.clock, (1..=100_u8).prop_map(|seconds| Forward { seconds }).boxed()),
             (quiet, (1..=40_u8).prop_map(|seconds| Back { seconds }).boxed()),
             (1, Just(Flush).boxed()),
-            (1, Just(Token).boxed()),
+            (1, some.clone().prop_map(|worker| Token { worker }).boxed()),
             (1, (0..self.jobs).prop_map(|job| Watch { job }).boxed()),
             (self.failover, Just(Replicate).boxed()),
             (self.failover, Just(Failover).boxed()),

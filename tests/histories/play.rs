@@ -7,6 +7,7 @@ use task_runtime::job::{DEFAULT_MAX_CRASHES, JobId, State, Verdict, after_crash}
 
 use crate::operation::{Fate, Keep, Op};
 use crate::request::{Reply, Request};
+use crate::worker::Worker;
 use crate::world::{Recoverer, Sent, World, envelope};
 
 impl World {
@@ -40,7 +41,8 @@ impl World {
             Op::Beat { worker, fate } => self.play_beat(worker, fate).await,
             Op::Die { worker } => {
                 let at = self.worker(worker);
-                self.workers[at] = Default::default();
+                let gone = std::mem::take(&mut self.workers[at]);
+                self.lost_a_turn_of(&gone);
                 Ok(())
             }
             Op::Leave { worker, fate } => self.play_leave(worker, fate).await,
@@ -86,7 +88,13 @@ impl World {
                 self.set_clock(self.now_ms - i64::from(seconds) * 1000);
                 Ok(())
             }
-            Op::Token => self.carry_out(&Request::Token).await.map(drop),
+            Op::Token { worker } => {
+                let at = self.worker(worker);
+                if let (Reply::Yes(true), _) = self.carry_out(&Request::Token).await? {
+                    self.workers[at].more = None;
+                }
+                Ok(())
+            }
             Op::Watch { job } => {
                 let id = self.job(job);
                 self.carry_out(&Request::Watch { id }).await.map(drop)
@@ -194,7 +202,19 @@ impl World {
         let leaving = std::mem::take(&mut self.workers[at]);
         let Some(who) = leaving.incarnation.clone() else { return Ok(()) };
         let jobs = leaving.own().map(|one| (one.id.clone(), 5)).collect();
-        self.send(Request::Leave { who, jobs }, fate).await.map(drop)
+        match self.send(Request::Leave { who, jobs }, fate).await? {
+            Some((Reply::Yes(true), _)) => {}
+            _ => self.lost_a_turn_of(&leaving),
+        }
+        Ok(())
+    }
+
+    /// One that would have made a turn does not; others are no worse off than until their next one, which they make
+    /// in any case.
+    fn lost_a_turn_of(&mut self, gone: &Worker) {
+        if gone.is_awake() {
+            self.workers.iter_mut().for_each(|worker| worker.more = None);
+        }
     }
 
     async fn play_look(&mut self, recoverer: u8) -> Result<(), String> {
@@ -240,6 +260,8 @@ impl World {
         self.on_servers(|raw| raw.restore())?;
         self.late.clear();
         self.ledger = ledger;
+        self.ledger.older = true;
+        self.workers.iter_mut().for_each(|worker| worker.more = None);
         self.look().await?;
         // Where a worker runs a job again that it ran then, the claim is that of then.
         for handler in self.workers.iter_mut().flat_map(|worker| &mut worker.handlers) {

@@ -49,7 +49,8 @@ impl Stage {
         self.runtime.block_on(async {
             let mut world = self.world(history)?;
             for (at, op) in history.ops.iter().enumerate() {
-                world.play(op).await.map_err(|fault| format!("operation {at}, {op:?}: {fault}"))?;
+                let played = world.play(op).await.and_then(|()| world.stranded());
+                played.map_err(|fault| format!("operation {at}, {op:?}: {fault}"))?;
             }
             world.drain().await?;
             Ok(world.carried_out)

@@ -1,14 +1,18 @@
 //! A worker as the rules want it: it knows what it was told, and nothing else.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
+use serde_json::value::RawValue;
 use task_runtime::broker::{Claim, Incarnation};
-use task_runtime::job::{EndRecord, JobId, Settlement, State};
+use task_runtime::job::{Attempt, Backoff, JobId, Outcome, Settlement, State, settle};
 
 use crate::operation::How;
 
 /// Most jobs that one worker runs.
 pub(crate) const PERMITS: usize = 3;
+/// Attempts that a job has.
+pub(crate) const MAX_ATTEMPTS: u32 = 4;
 
 /// An attempt, also one that goes on although its lease was lost.
 #[derive(Clone, Debug)]
@@ -33,6 +37,8 @@ pub(crate) struct Worker {
     pub(crate) to_adopt: Vec<JobId>,
     /// Names under which jobs are parked.
     pub(crate) take: Vec<String>,
+    /// Whether its last turn left jobs that could be claimed; none while a turn is due whatever else there is.
+    pub(crate) more: Option<bool>,
 }
 
 impl Worker {
@@ -58,6 +64,19 @@ impl Worker {
     pub(crate) fn outcomes(&self) -> (Vec<(JobId, Settlement)>, Vec<u64>) {
         let ended = self.own().filter_map(|one| Some(((one.id.clone(), one.outcome.clone()?), one.claim)));
         ended.unzip()
+    }
+
+    /// Whether it makes a turn by itself, soon.
+    pub(crate) fn is_awake(&self) -> bool {
+        let registered = self.incarnation.is_some() && self.registered;
+        let unsent = self.own().any(|one| one.outcome.is_some());
+        let may_claim = self.more == Some(true) && self.room() > 0;
+        !registered || unsent || !self.to_adopt.is_empty() || self.more.is_none() || may_claim
+    }
+
+    /// Whether it waits for a token: one without room waits for the end of a job.
+    pub(crate) fn is_idle(&self) -> bool {
+        !self.is_awake() && self.room() > 0
     }
 
     pub(crate) fn room(&self) -> usize {
@@ -114,6 +133,7 @@ impl Worker {
     /// The incarnation is gone. Its attempts are told to stop, and here they all ignore it.
     pub(crate) fn lease_lost(&mut self) {
         self.incarnation = None;
+        self.more = None;
         self.to_adopt.clear();
         self.handlers.retain(|one| one.outcome.is_none());
     }
@@ -129,24 +149,28 @@ impl Worker {
 
 impl Handler {
     fn settlement(&self, how: How) -> Settlement {
-        let state = State { attempts: self.state.attempts + 1, crashes: 0, error: None }.encode();
-        let record = |text: &[u8], keep| Settlement::Finish { record: text.to_vec(), keep };
-        let retry = |seconds: u8| Settlement::Retry {
-            state: state.clone(),
-            delay: std::time::Duration::from_secs(seconds.into()),
-            priority: 5,
+        let outcome = match how {
+            _ if self.asked => Outcome::Cancelled,
+            How::Done => Outcome::Completed(json("null")),
+            How::Result => Outcome::Completed(json("7")),
+            How::Retry(_) => Outcome::Failed("no".into()),
+            How::Dead => Outcome::Hopeless("never".into()),
+            How::Released => Outcome::Stopped,
+            How::Parked(task) => Outcome::Unknown { park_as: format!("task{task}"), reason: "unknown".into() },
         };
-        match how {
-            _ if self.asked => record(EndRecord::CANCELLED, None),
-            How::Done => record(COMPLETED, None),
-            How::Result => record(COMPLETED, Some(std::time::Duration::from_secs(120))),
-            How::Retry(seconds) => retry(seconds),
-            How::Dead => Settlement::Dead { state },
-            How::Released => Settlement::Release { priority: 5 },
-            How::Parked(task) => Settlement::Park { task: format!("task{task}"), priority: 5, state },
-        }
+        let pause = if let How::Retry(seconds) = how { seconds } else { 0 };
+        let attempt = Attempt {
+            state: self.state.clone(),
+            priority: 5,
+            max_attempts: MAX_ATTEMPTS,
+            backoff: Backoff::list([Duration::from_secs(pause.into())]),
+            result_ttl: Duration::from_secs(120),
+            duration: Duration::ZERO,
+        };
+        settle(outcome, &attempt, 0.5)
     }
 }
 
-/// The record of a job that returned nothing.
-pub(crate) const COMPLETED: &[u8] = br#"{"end":"completed"}"#;
+fn json(text: &str) -> Box<RawValue> {
+    RawValue::from_string(text.into()).expect("the text is JSON")
+}

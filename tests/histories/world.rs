@@ -186,6 +186,18 @@ impl World {
         Ok(())
     }
 
+    /// No job waits beside a worker that waits: there is a token, or someone who makes a turn by itself.
+    pub(crate) fn stranded(&self) -> Result<(), String> {
+        let view = &self.view;
+        let ready = view.lists.iter().filter(|(name, _)| name.starts_with("ready:")).flat_map(|(_, list)| list);
+        let waits = ready.filter(|id| view.jobs.contains_key(*id)).collect::<Vec<_>>();
+        let moves = view.wake > 0 || view.meta.contains_key("paused") || self.workers.iter().any(Worker::is_awake);
+        match self.workers.iter().find(|worker| worker.is_idle()) {
+            Some(idle) if !waits.is_empty() && !moves => Err(format!("wake: {waits:?} wait beside {idle:?}")),
+            _ => Ok(()),
+        }
+    }
+
     /// Moves the clock of all brokers. A request to enqueue is not under way for longer than ends
     /// are surely remembered.
     pub(crate) fn set_clock(&mut self, now_ms: i64) {
@@ -247,11 +259,14 @@ impl World {
             Request::Turn { claims, .. } => claims.clone(),
             _ => Vec::new(),
         };
-        let Some((Reply::Turn(answer), numbers)) = self.send(request, fate).await? else { return Ok(()) };
+        let answer = self.send(request, fate).await?;
         let worker = &mut self.workers[at];
+        worker.more = None;
+        let Some((Reply::Turn(answer), numbers)) = answer else { return Ok(()) };
         match answer {
             TurnAnswer::Done(done) => {
                 worker.told(step, &told);
+                worker.more = Some(done.more);
                 worker.claimed(done.claims.into_iter().zip(numbers).collect())?;
                 worker.ask(&done.asked);
                 worker.take = done.parked;
