@@ -50,8 +50,8 @@ use stock::Stock;
 
 /// How long the faults go on in the short form.
 const SHORT: Duration = Duration::from_secs(20);
-/// In this part of that time there are jobs that end their process: each of them takes long to be dead.
-const POISON: f64 = 0.6;
+/// So long before their end there are no more jobs that end their process, which take long to be dead.
+const POISON_ENDS: Duration = Duration::from_secs(8);
 /// The seed of the short form.
 const ANY_SEED: u64 = 1;
 
@@ -82,7 +82,7 @@ fn survives(name: &str, options: ServerOptions) {
     let folder = tempfile::Builder::new().prefix("task-chaos-").tempdir().expect("the temporary folder is writable");
     let mut fleet = Fleet::start(options, folder.path().to_owned(), seed);
     let mut nemesis = Nemesis::new(seed);
-    fleet.produce(time.mul_f64(POISON));
+    fleet.produce(time.saturating_sub(POISON_ENDS));
     nemesis.rage(&mut fleet, time);
 
     let mut violations = Vec::new();
