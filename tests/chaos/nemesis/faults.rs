@@ -203,14 +203,8 @@ impl Nemesis {
     }
 
     /// One request in so many meets a fault.
-    pub(super) fn inject(
-        &mut self,
-        fleet: &mut Fleet,
-        kind: Option<Kind>,
-        name: &'static str,
-        faults: &[Fault],
-    ) -> bool {
-        let Some(at) = self.pick(fleet, kind) else { return false };
+    pub(super) fn inject(&mut self, fleet: &mut Fleet, name: &'static str, faults: &[Fault]) -> bool {
+        let Some(at) = self.pick(fleet, None) else { return false };
         let on = [On::Any, On::AnyScript, On::Script("turn"), On::Script("enqueue")][self.random.usize(0..4)];
         let fault = faults[self.random.usize(0..faults.len())].clone();
         fleet.processes[at].proxy.inject(on, When::Chance(0.05 + self.random.f64() / 2.0), fault);
@@ -221,23 +215,22 @@ impl Nemesis {
     pub(super) fn lose_answers(&mut self, fleet: &mut Fleet) -> bool {
         let length = self.random.usize(0..40);
         let faults = [Fault::Cut, Fault::Mute, Fault::HalfClose, Fault::Truncate(length)];
-        self.inject(fleet, None, "lost answers", &faults)
+        self.inject(fleet, "lost answers", &faults)
     }
 
     pub(super) fn late_requests(&mut self, fleet: &mut Fleet) -> bool {
         let late = self.millis(100, 4_000);
-        self.inject(fleet, None, "late requests", &[Fault::Late(late)])
+        self.inject(fleet, "late requests", &[Fault::Late(late)])
     }
 
     pub(super) fn refuse_requests(&mut self, fleet: &mut Fleet) -> bool {
         let answers = ["-LOADING loading", "-BUSY busy", "-TRYAGAIN try again", "-MASTERDOWN down"];
         let answer = answers[self.random.usize(0..answers.len())].to_owned();
-        self.inject(fleet, None, "refused requests", &[Fault::Refuse, Fault::Answer(answer)])
+        self.inject(fleet, "refused requests", &[Fault::Refuse, Fault::Answer(answer)])
     }
 
-    /// Only to those who ask one thing at a time: the protocol does not number its answers, so that nobody could tell
-    /// one that took the place of another.
+    /// An answer that takes the place of another one is told by its number.
     pub(super) fn damage_answers(&mut self, fleet: &mut Fleet) -> bool {
-        self.inject(fleet, Some(Kind::Producer), "damaged answers", &[Fault::DropReply, Fault::Corrupt])
+        self.inject(fleet, "damaged answers", &[Fault::DropReply, Fault::Duplicate, Fault::Corrupt])
     }
 }
