@@ -102,21 +102,20 @@ impl Fleet {
         self.runtime.block_on(asked).is_ok()
     }
 
-    pub(crate) fn stop_producers(&mut self) -> Vec<String> {
-        self.stop(Kind::Producer)
+    /// Has the producers end. One that has only just begun does so before it listens.
+    pub(crate) fn stop_producers(&mut self) {
+        for process in self.processes.iter_mut().filter(|process| process.kind == Kind::Producer) {
+            process.stop(&self.journal);
+        }
     }
 
+    /// Has the workers end in good order, with nothing to do; which of them did not.
     pub(crate) fn stop_workers(&mut self) -> Vec<String> {
-        self.stop(Kind::Worker)
-    }
-
-    /// Has all of a kind end in good order; what did not.
-    fn stop(&mut self, kind: Kind) -> Vec<String> {
         let mut wrong = Vec::new();
-        for process in self.processes.iter_mut().filter(|process| process.kind == kind) {
+        for process in self.processes.iter_mut().filter(|process| process.kind == Kind::Worker) {
             let (who, code) = (process.who(), process.stop(&self.journal));
             if code != Some(0) {
-                wrong.push(format!("{who} ended with exit code {code:?}, told to stop with nothing to do"));
+                wrong.push(format!("{who} ended with exit code {code:?}"));
             }
         }
         wrong
@@ -239,9 +238,11 @@ impl Fleet {
         leaks
     }
 
-    /// What was printed by those that still run is kept beside the journals.
-    pub(crate) fn keep_logs(&mut self) {
-        self.processes.iter().for_each(Process::keep_log);
+    /// Ends all that still runs, but for the server.
+    pub(crate) fn end(&mut self) {
+        for process in &mut self.processes {
+            process.kill9(&self.journal, Duration::ZERO);
+        }
         let _ = fs::write(self.folder.join("server.log"), self.server.log());
     }
 }

@@ -18,8 +18,8 @@ use crate::journal::{Act, Answer, NAME, Order, POISON_UNTIL, QUEUES, SEED, What,
 const PAUSE: Duration = Duration::from_millis(150);
 /// Pause before another try to connect.
 const AWAY: Duration = Duration::from_millis(200);
-/// Between two jobs that end their process.
-const POISON_EVERY: Duration = Duration::from_secs(10);
+/// Between two jobs that end their process: each of them ends several, and is dead only when one had nothing else to do.
+const POISON_EVERY: Duration = Duration::from_secs(45);
 /// How many of the jobs that were enqueued last are sent again, cancelled or waited for.
 const RECENT: usize = 50;
 /// How often a job of which it is not known whether it was enqueued is sent again at most.
