@@ -121,6 +121,7 @@ macro_rules! conformance {
                     a_cancel_is_told_to_those_who_wait
                     a_watch_that_comes_late_gets_the_end
                     every_job_is_counted_where_it_is
+                    a_broker_that_never_evicts_says_so
                 }
                 checking {
                     a_sound_queue_is_found_sound_and_left_alone

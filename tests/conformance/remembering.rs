@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use task_runtime::broker::{Due, Enqueued, Retention, Status, Turn, Watched};
+use task_runtime::broker::{Due, Enqueued, Retention, Status, Turn, Watched, WhenFull};
 use task_runtime::job::{EndRecord, JobId, Settlement};
 
 use crate::fixture::{Bench, dead, finish, id, job, kept, seconds, state};
@@ -146,4 +146,8 @@ pub(crate) async fn every_job_is_counted_where_it_is(at: Bench) {
     let jobs = [counts.scheduled, counts.ready, counts.running, counts.parked, counts.dead, counts.finished];
     assert_eq!((jobs, counts.workers, counts.paused), ([1, 1, 1, 0, 1, 1], 1, false));
     assert_eq!(at.broker.queues().await.unwrap(), std::slice::from_ref(&at.queue));
+}
+
+pub(crate) async fn a_broker_that_never_evicts_says_so(at: Bench) {
+    assert_eq!(at.broker.when_full(&at.queue).await.unwrap(), WhenFull::Refuses);
 }

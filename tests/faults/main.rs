@@ -3,6 +3,7 @@
 mod answers;
 mod desync;
 mod fixture;
+mod full;
 mod leases;
 mod lost;
 mod outages;

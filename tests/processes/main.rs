@@ -5,6 +5,7 @@ mod cli;
 mod clocks;
 mod crashes;
 mod damaged;
+mod eviction;
 mod fleet;
 mod fleets;
 mod hostile;

@@ -9,23 +9,25 @@ use crate::{BOUND, Bench, queue};
 
 #[tokio::test]
 async fn a_loop_that_dies_in_the_middle_begins_its_jobs_again_and_counts_nothing() {
-    let bench = Bench::new().await;
-    let jobs = bench.client.enqueue_all((0..20).map(|n| Work::new(n, 500_u64))).await.unwrap();
-    // The first time what has been claimed runs already.
-    let points = "claimed=1*panic->off;turn-answered=1*off->1*panic->off";
-    let mut worker = bench.program(&["worker", "work", "--lease", "2s"]).env("FAILPOINTS", points).start();
-    for _ in 0..2 {
-        let line = worker.wait_for_line("a part of the worker died", BOUND);
-        assert!(line.contains("the loop of a queue"), "{line}");
+    // After it took the answer in, before it read one, and both, one after the other.
+    let (claimed, answered) = ("claimed=1*panic->off", "turn-answered=1*off->1*panic->off");
+    for (points, deaths) in [(claimed.to_owned(), 1), (answered.to_owned(), 1), (format!("{claimed};{answered}"), 2)] {
+        let bench = Bench::new().await;
+        let jobs = bench.client.enqueue_all((0..20).map(|n| Work::new(n, 500_u64))).await.unwrap();
+        let mut worker = bench.program(&["worker", "work", "--lease", "2s"]).env("FAILPOINTS", points).start();
+        for _ in 0..deaths {
+            let line = worker.wait_for_line("a part of the worker died", BOUND);
+            assert!(line.contains("the loop of a queue"), "{line}");
+        }
+        for job in &jobs {
+            job.result_within(BOUND).await.unwrap();
+            assert!(matches!(job.status().await.unwrap(), JobStatus::Completed { attempts: 1, .. }));
+        }
+        let counts = bench.client.counts(&queue("work")).await.unwrap();
+        assert_eq!((counts.running, counts.ready, counts.finished), (0, 0, 20), "{counts:?}");
+        worker.signal(libc::SIGTERM);
+        assert_eq!(worker.wait(BOUND).code(), Some(0));
     }
-    for job in &jobs {
-        job.result_within(BOUND).await.unwrap();
-        assert!(matches!(job.status().await.unwrap(), JobStatus::Completed { attempts: 1, .. }));
-    }
-    let counts = bench.client.counts(&queue("work")).await.unwrap();
-    assert_eq!((counts.running, counts.ready, counts.finished), (0, 0, 20), "{counts:?}");
-    worker.signal(libc::SIGTERM);
-    assert_eq!(worker.wait(BOUND).code(), Some(0));
 }
 
 #[tokio::test]
@@ -56,6 +58,25 @@ async fn a_heartbeat_and_a_recovery_that_die_go_on() {
     other.kill9();
     worker.thaw();
     assert_eq!(lost.result_within(BOUND).await.unwrap(), 3);
+}
+
+#[tokio::test]
+async fn a_loop_that_is_given_up_leaves_its_jobs_to_the_lease() {
+    let bench = Bench::new().await;
+    let jobs = bench.client.enqueue_all((0..20).map(|n| Work::new(n, 1_000_u64))).await.unwrap();
+    // The first turn claims, and no other answer is ever read.
+    let points = "turn-answered=1*off->panic";
+    let mut worker = bench.program(&["worker", "work", "--lease", "3s"]).env("FAILPOINTS", points).start();
+    assert_eq!(worker.wait(BOUND).code(), Some(1), "{}", worker.lines().join("\n"));
+    // Not given back: one of them may be why it died.
+    let counts = bench.client.counts(&queue("work")).await.unwrap();
+    assert_eq!((counts.running, counts.ready), (20, 0), "{counts:?}");
+    let _other = bench.worker(&["work", "--lease", "3s"]);
+    for job in &jobs {
+        job.result_within(BOUND).await.unwrap();
+    }
+    let counts = bench.client.counts(&queue("work")).await.unwrap();
+    assert_eq!((counts.running, counts.ready, counts.finished), (0, 0, 20), "{counts:?}");
 }
 
 #[tokio::test]

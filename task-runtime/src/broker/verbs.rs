@@ -369,3 +369,25 @@ pub struct Counts {
     /// Whether claiming is stopped.
     pub paused: bool,
 }
+
+/// What becomes of jobs when a broker has no room left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WhenFull {
+    /// New ones are refused, and those that are there are kept.
+    Refuses,
+    /// Some are thrown away.
+    Evicts {
+        /// By which policy.
+        policy: String,
+    },
+    /// There is no bound now; with one some would be thrown away.
+    WouldEvict {
+        /// By which policy.
+        policy: String,
+    },
+    /// The broker does not say.
+    NotKnown {
+        /// Why.
+        reason: String,
+    },
+}

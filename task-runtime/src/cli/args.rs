@@ -93,6 +93,9 @@ pub(super) struct WorkerOptions {
     /// How long others wait before they take over the jobs of this worker if it vanishes
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "30s")]
     pub(super) lease: Duration,
+    /// Serve queues also when their server throws keys away when it is full, and jobs with them
+    #[arg(long)]
+    pub(super) allow_eviction: bool,
     /// Answers over HTTP there whether the worker consumes: GET /health/ready and /health/live, 200 or 503
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(super) health: Option<SocketAddr>,

@@ -26,6 +26,7 @@ pub(super) async fn run(data: DataMap, target: TargetOptions, options: WorkerOpt
         .burst(options.burst)
         .grace(options.grace)
         .lease(options.lease)
+        .allow_eviction(options.allow_eviction)
         .data_map(data);
     let worker = with_queues(worker, &options.queues)?.build()?;
     // Dropped at the end, and with it the thread.

@@ -71,6 +71,7 @@ pub struct WorkerBuilder {
     retention: Retention,
     unknown_grace: Duration,
     burst: bool,
+    allow_eviction: bool,
 }
 
 impl WorkerBuilder {
@@ -87,6 +88,7 @@ impl WorkerBuilder {
             retention: Retention::default(),
             unknown_grace: DEFAULT_UNKNOWN_GRACE,
             burst: false,
+            allow_eviction: false,
         }
     }
 
@@ -166,6 +168,14 @@ impl WorkerBuilder {
         self
     }
 
+    /// Whether the worker also serves queues whose server throws keys away when it is full, and jobs
+    /// with them. Without it such a server keeps it from starting; one that is told to do so later makes
+    /// it [not ready](super::Readiness).
+    pub fn allow_eviction(mut self, allow: bool) -> Self {
+        self.allow_eviction = allow;
+        self
+    }
+
     /// Checks everything at once.
     ///
     /// # Errors
@@ -206,6 +216,7 @@ impl WorkerBuilder {
             retention: self.retention,
             unknown_grace: self.unknown_grace,
             burst: self.burst,
+            allow_eviction: self.allow_eviction,
             handle: WorkerHandle::new(vitals),
         })
     }

@@ -4,6 +4,7 @@ mod board;
 mod builder;
 mod busy;
 mod deaths;
+mod eviction;
 mod executor;
 mod heartbeat;
 mod inbox;
@@ -36,6 +37,7 @@ use crate::handler::{DataMap, Registry, note_places};
 use crate::job::QueueName;
 
 use deaths::Deaths;
+use eviction::Eviction;
 use executor::Executor;
 use heartbeat::Heartbeats;
 use inbox::Inbox;
@@ -60,6 +62,7 @@ pub struct Worker {
     retention: Retention,
     unknown_grace: Duration,
     burst: bool,
+    allow_eviction: bool,
     handle: WorkerHandle,
 }
 
@@ -85,7 +88,8 @@ impl Worker {
     /// `App::main` does.
     ///
     /// # Errors
-    /// [`Error::Rejected`] when the system gives no thread for heartbeats;
+    /// [`Error::WorkerSetup`] when the server of a queue throws jobs away to make room, and that was not
+    /// [allowed](WorkerBuilder::allow_eviction); [`Error::Rejected`] when the system gives no thread for heartbeats;
     /// [`Error::Unavailable`] when jobs could not be given back at the end: they run again after
     /// the lease; [`Error::WorkerDied`] when parts of it died again and again. No outage of the
     /// broker ends it.
@@ -152,7 +156,16 @@ impl Worker {
                 last: 0,
             };
             let beat = beats.lane(queue.clone(), Arc::clone(&inbox));
-            running.spawn(Lane::new(Arc::clone(&shared), queue.clone(), at, inbox, executor, beat).run());
+            let eviction = Eviction {
+                broker: Arc::clone(broker),
+                queue: queue.clone(),
+                at,
+                allowed: self.allow_eviction,
+                handle: self.handle.clone(),
+            };
+            beside.spawn(eviction.clone().watch());
+            let lane = Lane::new(Arc::clone(&shared), queue.clone(), at, inbox, executor, beat);
+            running.spawn(async move { if eviction.admit().await? { lane.run().await } else { Ok(()) } });
             let recovery = Recovery {
                 shared: Arc::clone(&shared),
                 queue: queue.clone(),
@@ -169,10 +182,15 @@ impl Worker {
         self.report_start();
         let mut result = Ok(());
         while let Some(ended) = running.join_next().await {
-            result = result.and(ended.unwrap_or_else(|error| {
+            let ended = ended.unwrap_or_else(|error| {
                 let reason = format!("the loop of a queue ended: {error}");
                 Err(Error::WorkerDied { reason })
-            }));
+            });
+            if matches!(ended, Err(Error::WorkerSetup { .. })) {
+                // A worker serves all of its queues or none.
+                self.handle.stop();
+            }
+            result = result.and(ended);
         }
         drop(runs);
         tracing::info!("worker stopped");

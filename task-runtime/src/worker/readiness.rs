@@ -22,7 +22,7 @@ const SHOW: Duration = Duration::from_secs(1);
 /// Stands for what never was.
 const NEVER: u64 = u64::MAX;
 
-/// Whether a worker consumes its queues, and if not, why.
+/// Whether a worker consumes its queues and their jobs are kept, and if not, why.
 ///
 /// It is measured on the way that jobs take: by the turns with the server that were carried out, on
 /// the connection that claims jobs. A ping over another connection would go on to be answered.
@@ -64,6 +64,13 @@ pub enum NotReady {
         seconds: Option<u64>,
         /// What the last turn that failed since then said.
         error: Option<String>,
+    },
+    /// The server of a queue throws keys away when it is full, and jobs with them.
+    Evicts {
+        /// Which queue.
+        queue: String,
+        /// Its `maxmemory-policy`.
+        policy: String,
     },
     /// The runtime does not move: tasks block all its threads.
     RuntimeStalled {
@@ -133,6 +140,9 @@ impl fmt::Display for NotReady {
                 }
                 error.as_ref().map_or(Ok(()), |error| write!(f, " ({error})"))
             }
+            Self::Evicts { queue, policy } => {
+                write!(f, "queue `{queue}`: the server throws jobs away when it is full (maxmemory-policy `{policy}`)")
+            }
             Self::RuntimeStalled { seconds } => {
                 write!(f, "the runtime has not moved for {seconds} s: tasks block its threads")
             }
@@ -163,6 +173,8 @@ struct Consuming {
     done_ms: AtomicU64,
     /// What the last turn said, if it failed.
     error: Mutex<Option<String>>,
+    /// The policy by which its server throws jobs away, if it does.
+    evicts: Mutex<Option<String>>,
 }
 
 impl Vitals {
@@ -171,6 +183,7 @@ impl Vitals {
             queue: queue.clone(),
             done_ms: AtomicU64::new(NEVER),
             error: Mutex::default(),
+            evicts: Mutex::default(),
         };
         Self {
             start: Instant::now(),
@@ -231,6 +244,11 @@ impl Vitals {
         *self.lanes[at].error() = None;
     }
 
+    /// By which policy the server of lane `at` throws jobs away, if it does; answers what it was.
+    pub(super) fn evicts(&self, at: usize, policy: Option<String>) -> Option<String> {
+        std::mem::replace(&mut *self.lanes[at].evicts(), policy)
+    }
+
     /// A job goes on although its time is up.
     pub(super) fn stick(&self) {
         self.stuck.fetch_add(1, Ordering::Relaxed);
@@ -263,6 +281,7 @@ impl Vitals {
             }
             let now = self.elapsed_ms();
             reasons.extend(self.lanes.iter().filter_map(|lane| lane.not_ready(now)));
+            reasons.extend(self.lanes.iter().filter_map(Consuming::loses));
         }
         Readiness { reasons, stuck, concurrency: self.concurrency }
     }
@@ -281,6 +300,15 @@ impl Consuming {
         }
         let (queue, seconds) = (self.queue.to_string(), since.map(|since| since.as_secs()));
         Some(NotReady::Unanswered { queue, seconds, error: self.error().clone() })
+    }
+
+    fn loses(&self) -> Option<NotReady> {
+        let policy = self.evicts().clone()?;
+        Some(NotReady::Evicts { queue: self.queue.to_string(), policy })
+    }
+
+    fn evicts(&self) -> MutexGuard<'_, Option<String>> {
+        self.evicts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn error(&self) -> MutexGuard<'_, Option<String>> {

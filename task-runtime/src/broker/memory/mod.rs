@@ -24,7 +24,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{
     Answer, Broker, Cancelled, Claim, Clock, Condemned, Counts, Endings, Enqueued, Heartbeat, Incarnation, Inspect,
-    Lease, NewJob, Recovered, Repair, Report, Retention, Status, Turn, TurnAnswer, Watched,
+    Lease, NewJob, Recovered, Repair, Report, Retention, Status, Turn, TurnAnswer, Watched, WhenFull,
 };
 use crate::error::Error;
 use crate::job::{JobId, QueueName};
@@ -237,5 +237,10 @@ impl Inspect for MemoryBroker {
 
     fn counts<'a>(&'a self, queue: &'a QueueName) -> Answer<'a, Counts> {
         now(Ok(self.with(queue, |queue, _| queue.counts())))
+    }
+
+    /// Nothing is ever thrown away; the process ends first.
+    fn when_full<'a>(&'a self, _: &'a QueueName) -> Answer<'a, WhenFull> {
+        now(Ok(WhenFull::Refuses))
     }
 }

@@ -6,7 +6,7 @@ use redis::{FromRedisValue, Value};
 
 use crate::broker::{
     Cancelled, Claim, Condemned, Counts, Enqueued, Heartbeat, Incarnation, Lease, MAX_TURN, Status, TurnAnswer,
-    TurnDone, Watched,
+    TurnDone, Watched, WhenFull,
 };
 use crate::connection::Malformed;
 use crate::job::{JobId, QueueName};
@@ -281,5 +281,21 @@ pub(super) fn counts(reply: Value, running: usize) -> Read<Counts> {
         finished,
         workers: next(SCRIPT, &mut parts)?,
         paused: next(SCRIPT, &mut parts)?,
+    })
+}
+
+/// What a server does when it is full, from its `INFO memory`.
+pub(super) fn when_full(reply: Value) -> Read<WhenFull> {
+    const NO_EVICTION: &str = "noeviction";
+    let text: String = value("INFO", reply)?;
+    let field = |name: &str| {
+        let pairs = text.lines().filter_map(|line| line.split_once(':'));
+        pairs.filter(|(key, _)| *key == name).map(|(_, value)| value.trim().to_owned()).next()
+    };
+    Ok(match (field("maxmemory_policy"), field("maxmemory")) {
+        (None, _) => WhenFull::NotKnown { reason: "its INFO has no `maxmemory_policy`".into() },
+        (Some(policy), _) if policy == NO_EVICTION => WhenFull::Refuses,
+        (Some(policy), Some(bound)) if bound == "0" => WhenFull::WouldEvict { policy },
+        (Some(policy), _) => WhenFull::Evicts { policy },
     })
 }

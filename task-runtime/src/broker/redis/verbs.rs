@@ -11,6 +11,7 @@ use crate::broker::bounds;
 use crate::broker::{
     Answer, Broker, Cancelled, Claim, Condemned, Counts, Endings, Enqueued, Heartbeat, Incarnation, Inspect, Lease,
     MAX_WAKE_WAIT, MAX_WORKERS, NewJob, Recovered, Repair, Report, Retention, Status, Turn, TurnAnswer, Watched,
+    WhenFull,
 };
 use crate::connection::{Fault, Request};
 use crate::error::Error;
@@ -61,7 +62,11 @@ impl Broker for RedisBroker {
 
     fn begin<'a>(&'a self, queue: &'a QueueName, incarnation: &'a Incarnation, lease: Duration) -> Answer<'a, ()> {
         Box::pin(async move {
-            self.remember(queue).await?;
+            match self.remember(queue).await {
+                // A server that takes no new jobs still has those that are to run.
+                Ok(()) | Err(Error::QueueFull) => {}
+                refused => return refused,
+            }
             let of = self.keys(queue);
             let call = Call::new(self, &script::BEGIN, &of, &[]).incarnation(incarnation).ms(lease).arg(MAX_WORKERS);
             match self.call(call, |reply| reply::number("begin", reply)).await? {
@@ -299,6 +304,18 @@ impl Inspect for RedisBroker {
             }
             let call = Call::new(self, &script::COUNTS, &of, &[]);
             self.call(call, |reply| reply::counts(reply, running)).await
+        })
+    }
+
+    fn when_full<'a>(&'a self, queue: &'a QueueName) -> Answer<'a, WhenFull> {
+        Box::pin(async move {
+            let mut info = redis::cmd("INFO");
+            info.arg("memory");
+            match self.servers.send(self.keys(queue).tag(), &Request::plain(info), reply::when_full).await {
+                // Whoever serves others may not show what the server is like.
+                Err(Fault::Refused(reason) | Fault::Broken(reason)) => Ok(WhenFull::NotKnown { reason }),
+                answer => Ok(answer?),
+            }
         })
     }
 }

@@ -123,6 +123,9 @@ impl Inspect for Scripted {
     fn counts<'a>(&'a self, _: &'a QueueName) -> Answer<'a, Counts> {
         unused()
     }
+    fn when_full<'a>(&'a self, _: &'a QueueName) -> Answer<'a, WhenFull> {
+        unused()
+    }
 }
 
 impl Broker for Scripted {
