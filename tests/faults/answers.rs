@@ -6,7 +6,7 @@ use support::{Fault, On, Server, When, goes_on_for};
 use task_runtime::prelude::*;
 
 use crate::BOUND;
-use crate::fixture::{Bench, Mark, Told, pass};
+use crate::fixture::{Bench, Mark, Told, pass, queue};
 
 /// What a server says while it serves nobody, and will again by itself.
 const PASSING: [&str; 7] = [
@@ -52,7 +52,16 @@ async fn a_mixture_of_passing_answers_loses_and_doubles_nothing() {
         bench.proxy.inject(On::Any, When::Chance(0.05), Fault::Answer(answer.into()));
     }
     let load = bench.load(&producer, 2);
-    pass(goes_on_for(Duration::from_secs(3), Duration::from_secs(30))).await;
+    let until = Instant::now() + goes_on_for(Duration::from_secs(3), Duration::from_secs(30));
+    let mut refused = 0;
+    while Instant::now() < until {
+        // Without the repetitions that hide it from the load.
+        if let Err(error) = producer.broker().promote(&queue()).await {
+            assert!(!error.outcome_unknown(), "nothing happened, and this says that it may have: {error}");
+            refused += 1;
+        }
+    }
+    assert!(refused > 10, "{refused} requests were refused");
     bench.proxy.heal();
     bench.runs_a_job(1 << 32).await;
     let told = load.stop().await;
@@ -88,7 +97,7 @@ async fn too_few_replicas_are_told_by_name_at_once_and_waited_out_by_workers() {
     let error = Mark::new(2_u64, 0_u64).options().enqueue_on(&bench.client).await.unwrap_err();
     assert!(error.to_string().contains("NOREPLICAS") && !error.outcome_unknown(), "{error}");
     assert!(start.elapsed() < Duration::from_millis(500), "{:?}", start.elapsed());
-    pass(Duration::from_secs(1)).await;
+    pass(goes_on_for(Duration::from_secs(1), Duration::from_secs(30))).await;
     bench.server.command(&["CONFIG", "SET", "min-replicas-to-write", "0"]);
     bench.runs_a_job(3).await;
     bench.ends_well(&Told { acknowledged: vec![job], ..Told::default() }, 1).await;

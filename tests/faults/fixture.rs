@@ -8,7 +8,7 @@ use support::{Ledger, Proxy, Server, ServerOptions, nothing_is_lost};
 use task_runtime::broker::Counts;
 use task_runtime::job::QueueName;
 use task_runtime::prelude::*;
-use task_runtime::{Error, WorkerBuilder, WorkerHandle};
+use task_runtime::{Error, Readiness, WorkerBuilder, WorkerHandle};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -129,6 +129,10 @@ impl Running {
         let worker = worker.build().expect("the worker of a test is well described");
         let handle = worker.handle();
         Running { handle, ended: tokio::spawn(worker.run_until(std::future::pending())) }
+    }
+
+    pub(crate) fn readiness(&self) -> Readiness {
+        self.handle.readiness()
     }
 
     pub(crate) async fn stop(self) {
