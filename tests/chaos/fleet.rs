@@ -22,6 +22,8 @@ const WORKERS: [&[&str]; 4] = [
 /// The system is given each write before its caller is answered, so that a server that is killed loses none. With
 /// `everysec`, writes are put off for up to two seconds while the disk is busy.
 const WRITTEN: &str = "appendfsync no";
+/// A long file takes long to be read again.
+const SHORT_FILE: &str = "auto-aof-rewrite-min-size 4mb";
 const PRODUCERS: usize = 3;
 /// Within this time after the end of the faults everything has ended.
 pub(crate) const DRAINED: Duration = Duration::from_secs(60);
@@ -47,7 +49,7 @@ pub(crate) struct Fleet {
 impl Fleet {
     /// Everything runs, and nothing is to do yet.
     pub(crate) fn start(options: ServerOptions, folder: PathBuf, seed: u64) -> Fleet {
-        let server = options.config("appendonly yes").config(WRITTEN).start();
+        let server = options.config("appendonly yes").config(WRITTEN).config(SHORT_FILE).start();
         let journal = Journal::open(&folder.join("supervisor.journal"), "chaos".into());
         let runtime = tokio::runtime::Runtime::new().expect("a process can have a runtime");
         let client = runtime.block_on(Client::connect(&server.url())).expect("the server is up");

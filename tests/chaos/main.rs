@@ -50,8 +50,9 @@ use stock::Stock;
 
 /// How long the faults go on in the short form.
 const SHORT: Duration = Duration::from_secs(20);
-/// So long before their end there are no more jobs that end their process, which take long to be dead.
-const POISON_ENDS: Duration = Duration::from_secs(8);
+/// So long before their end, or for half the time, there are no more jobs that end their process, which take long to be
+/// dead.
+const POISON_ENDS: Duration = Duration::from_secs(60);
 /// The seed of the short form.
 const ANY_SEED: u64 = 1;
 
@@ -80,9 +81,12 @@ fn survives(name: &str, options: ServerOptions) {
     );
     println!("{name}: {time:?} of faults, seed {seed}; again with: {again}");
     let folder = tempfile::Builder::new().prefix("task-chaos-").tempdir().expect("the temporary folder is writable");
-    let mut fleet = Fleet::start(options, folder.path().to_owned(), seed);
+    // Whatever goes wrong, what was written down stays.
+    let folder = folder.keep();
+    println!("journals and logs: {}", folder.display());
+    let mut fleet = Fleet::start(options, folder.clone(), seed);
     let mut nemesis = Nemesis::new(seed);
-    fleet.produce(time.saturating_sub(POISON_ENDS));
+    fleet.produce(time - POISON_ENDS.min(time / 2));
     nemesis.rage(&mut fleet, time);
 
     let mut violations = Vec::new();
@@ -101,7 +105,7 @@ fn survives(name: &str, options: ServerOptions) {
     }
     // What still runs must not go on between the two looks.
     fleet.end();
-    let history = History::read(folder.path());
+    let history = History::read(&folder);
     let mut stock = Stock::take(&fleet.server);
     if drained.is_err() {
         // Much is left of what has not ended.
@@ -112,6 +116,7 @@ fn survives(name: &str, options: ServerOptions) {
     println!("{}", Report { checker: &checker, struck: &nemesis.struck, drained: drained.ok() });
     if !violations.is_empty() {
         let told = report::violations(&violations, &history);
-        panic!("{told}seed {seed}; again with: {again}\njournals and logs: {}", folder.keep().display());
+        panic!("{told}seed {seed}; again with: {again}\njournals and logs: {}", folder.display());
     }
+    let _ = std::fs::remove_dir_all(folder);
 }
