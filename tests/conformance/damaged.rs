@@ -259,21 +259,23 @@ pub(crate) async fn a_lease_that_was_deleted_comes_back_with_the_next_heartbeat(
 }
 
 pub(crate) async fn what_is_left_beside_a_job_that_is_gone_is_removed(at: Bench) {
+    let worker = at.running("dead").await;
+    at.settle(&worker, vec![dead("dead")]).await;
     at.ready(&["a"]).await;
     let raw = at.raw();
     raw.on("HSET", "state", &["gone", "{}"]);
-    raw.on("SADD", "asked", &["gone"]);
-    raw.on("SADD", "watched", &["gone"]);
+    raw.on("SADD", "asked", &["gone", "dead"]);
+    raw.on("SADD", "watched", &["gone", "dead"]);
     raw.on("HSET", "marks", &["gone", "cancelled", "stale", "parked mail\x005\x00stale", "a", "cancelled"]);
     raw.on("HSET", "meta", &["board:gone", "3"]);
     is_found_and_mended(
         &at,
         &[
-            (Flaw::Leftover, "asked", 1),
+            (Flaw::Leftover, "asked", 2),
             (Flaw::Leftover, "marks", 3),
             (Flaw::Leftover, "meta", 1),
             (Flaw::Leftover, "state", 1),
-            (Flaw::Leftover, "watched", 1),
+            (Flaw::Leftover, "watched", 2),
         ],
     )
     .await;

@@ -8,6 +8,7 @@ mod cancelling;
 mod checking;
 mod damaged;
 mod enqueueing;
+mod random_damage;
 mod recovering;
 mod remembering;
 mod turning;
@@ -210,6 +211,9 @@ macro_rules! damage {
                     what_is_not_known_is_told_and_never_touched
                     a_key_of_the_wrong_type_is_told_and_never_touched
                     lost_counts_stop_no_worker
+                }
+                random_damage {
+                    whatever_is_damaged_a_repair_leaves_a_sound_queue_and_every_envelope
                 }
             }
         }

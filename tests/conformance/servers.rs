@@ -1,9 +1,10 @@
 //! The servers on which the list is run, each broker in a namespace of its own.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use support::redis::{FromRedisValue, Value};
-use support::{Server, namespace, shared_cluster, shared_redis, shared_valkey};
+use support::{Server, View, namespace, shared_cluster, shared_redis, shared_valkey};
 use task_runtime::broker::redis::RedisBroker;
 use task_runtime::broker::{Broker, Clock};
 use task_runtime::job::Namespace;
@@ -53,6 +54,22 @@ impl Raw {
         let keys = self.server.command(&["KEYS", &format!("{}:*", self.tag)]);
         let keys = Vec::<String>::from_redis_value(keys).expect("keys are text");
         keys.into_iter().map(|key| key[self.tag.len() + 1..].to_owned()).collect()
+    }
+
+    /// Removes all keys.
+    pub(crate) fn clear(&self) {
+        self.keys().iter().for_each(|key| drop(self.on("DEL", key, &[])));
+    }
+
+    /// What `jobs` holds.
+    pub(crate) fn jobs(&self) -> BTreeMap<String, String> {
+        self.get("HGETALL", "jobs", &[])
+    }
+
+    /// Everything, read.
+    pub(crate) fn view(&self) -> View {
+        let mut connection = self.server.connection().expect("a test server answers");
+        View::read(&mut connection, &self.tag).expect("the keys are those of the table")
     }
 
     /// Whether this server has the set of queues too.

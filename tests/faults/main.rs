@@ -1,6 +1,7 @@
 //! What becomes of jobs when connections and servers fail: one function a promise, each on a server of its own.
 
 mod answers;
+mod damage;
 mod desync;
 mod fixture;
 mod full;

@@ -180,9 +180,9 @@ impl Queue {
     fn check_beside(&mut self, places: &BTreeMap<JobId, Vec<Place>>, repair: bool, tally: &mut Tally) {
         let gone = |id: &&JobId| !self.jobs.contains_key(*id);
         let states: BTreeSet<JobId> = self.states.keys().filter(gone).cloned().collect();
-        let asked: BTreeSet<JobId> = self.asked.iter().filter(gone).cloned().collect();
-        let watched = self.watched.iter().filter(|id| gone(id) || self.dead.get(id).is_some()).cloned();
-        let watched: BTreeSet<JobId> = watched.collect();
+        let over = |id: &&JobId| gone(id) || self.dead.get(id).is_some();
+        let asked: BTreeSet<JobId> = self.asked.iter().filter(over).cloned().collect();
+        let watched: BTreeSet<JobId> = self.watched.iter().filter(over).cloned().collect();
         let marks = self.marks.iter().filter(|(id, mark)| match mark {
             Mark::Parked(task, priority) => !self.parked.contains(&(task.clone(), *priority, (*id).clone())),
             Mark::Cancelled => !gone(id) || !places.get(*id).is_some_and(|places| places.iter().any(Place::is_list)),

@@ -43,7 +43,7 @@ for i = 1, #page[2], (name == 'state' or name == 'marks') and 2 or 1 do
   local id = page[2][i]
   if name == 'marks' then
     look_at_mark(id, page[2][i + 1])
-  elseif kind(id) ~= 'e' or name == 'watched' and redis.call('ZSCORE', dead, id) then
+  elseif kind(id) ~= 'e' or name ~= 'state' and redis.call('ZSCORE', dead, id) then
     leftover(id)
   end
 end
