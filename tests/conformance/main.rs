@@ -30,6 +30,9 @@ macro_rules! conformance {
             stamp! { $fixture:
                 bounds {
                     a_record_beside_a_job_that_is_too_long_counts_as_absent
+                    one_turn_lends_about_a_megabyte
+                    one_call_of_recovery_tells_about_a_megabyte
+                    no_more_ends_are_kept_than_the_hard_cap_and_that_is_told_to_who_asks_again
                 }
                 enqueueing {
                     a_new_job_is_ready_and_keeps_its_envelope

@@ -122,39 +122,3 @@ async fn a_job_that_others_put_there_under_a_strange_id_stops_nobody() {
     })
     .await;
 }
-
-#[tokio::test]
-async fn one_turn_carries_about_a_megabyte() {
-    use task_runtime::broker::redis::RedisBroker;
-    use task_runtime::broker::{Broker as _, Clock, Due, Incarnation, NewJob, Retention, Turn, TurnAnswer};
-    use task_runtime::job::{JobId, Namespace};
-
-    let server = Server::redis().start();
-    let broker = RedisBroker::new(&server.url(), Namespace::new("large").unwrap(), Clock::default()).unwrap();
-    let (queue, incarnation, lease) = (crate::queue("large"), Incarnation::random(), BOUND);
-    for _ in 0..20 {
-        let job = NewJob { id: JobId::random(), priority: 5, due: Due::Now, envelope: vec![b'x'; 250_000] };
-        broker.enqueue(&queue, &[job], None).await.unwrap();
-    }
-    broker.begin(&queue, &incarnation, lease).await.unwrap();
-    let mut claimed = 0;
-    for step in 1..=5 {
-        let turn = Turn {
-            incarnation: incarnation.clone(),
-            step,
-            lease,
-            settlements: Vec::new(),
-            want: 64,
-            few_room: 0,
-            empty: false,
-            order: [9, 8, 7, 6, 5, 4, 3, 2, 1, 0],
-            take: Vec::new(),
-            retention: Retention::default(),
-            on_loan: None,
-        };
-        let TurnAnswer::Done(done) = broker.turn(&queue, &turn).await.unwrap() else { panic!("not carried out") };
-        assert_eq!((done.claims.len(), done.more), (4, step < 5));
-        claimed += done.claims.len();
-    }
-    assert_eq!(claimed, 20);
-}

@@ -16,6 +16,9 @@ pub const MAX_ENQUEUE: usize = 128;
 pub const MAX_ENQUEUE_BYTES: usize = 1024 * 1024;
 /// Most settlements of one turn, and most claims.
 pub const MAX_TURN: usize = 128;
+/// Most bytes of the envelopes that one turn lends, or one call of recovery tells (1 MiB), unless one
+/// job alone has more.
+pub const MAX_TURN_BYTES: usize = 1024 * 1024;
 /// Most scheduled jobs that one call moves.
 pub const MAX_PROMOTE: usize = 100;
 /// Most jobs that one call of recovery moves.

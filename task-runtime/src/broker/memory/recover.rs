@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use super::queue::{Again, Queue};
 use crate::broker::bounds::check_recovered;
-use crate::broker::{Claim, Condemned, Incarnation, Lease, MAX_RECOVER, Recovered};
+use crate::broker::{Claim, Condemned, Incarnation, Lease, MAX_RECOVER, MAX_TURN_BYTES, Recovered};
 use crate::error::Error;
 use crate::job::JobId;
 
@@ -52,7 +52,14 @@ impl Queue {
             state: self.state_of(id),
             token: 0,
         };
-        let jobs = running.into_iter().flatten().take(MAX_RECOVER).map(claim).collect();
+        let mut bytes = 0;
+        // The first one in any case, and then as many as one answer may carry.
+        let fits = |(at, claim): &(usize, Claim)| {
+            bytes += claim.envelope.len();
+            *at == 0 || bytes <= MAX_TURN_BYTES
+        };
+        let jobs = running.into_iter().flatten().take(MAX_RECOVER).map(claim).enumerate().take_while(fits);
+        let jobs = jobs.map(|(_, claim)| claim).collect();
         Some(Condemned { on_board, jobs })
     }
 
