@@ -29,6 +29,7 @@ pub(super) fn number(script: &str, reply: Value) -> Read<i64> {
 }
 
 /// What has nothing to say, whatever it says.
+#[cfg(feature = "cli")]
 pub(super) fn nothing(_: Value) -> Read<()> {
     Ok(())
 }
