@@ -5,6 +5,7 @@ mod fixture;
 mod corners;
 mod data;
 mod ending;
+mod helping;
 mod injecting;
 mod panics;
 mod queues;
@@ -72,6 +73,11 @@ stamp! {
         an_error_of_any_text_is_told_as_it_is
         too_long_arguments_of_another_program_are_dead_and_stop_nobody
         arguments_that_are_no_text_are_dead_and_stop_nobody
+    }
+    helping {
+        two_incarnations_share_a_long_queue_and_one_rests_when_it_is_empty
+        both_incarnations_give_back_what_they_run
+        a_short_queue_has_one_incarnation
     }
     injecting {
         state_and_context_reach_the_task

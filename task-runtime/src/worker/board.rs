@@ -157,6 +157,11 @@ impl Board {
         self.on_loan.len()
     }
 
+    /// How many ends are to be told.
+    pub(super) fn unsent(&self) -> usize {
+        self.unsent.len()
+    }
+
     /// Whether there is anything to tell.
     pub(super) fn has_unsent(&self) -> bool {
         !self.unsent.is_empty()

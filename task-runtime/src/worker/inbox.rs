@@ -24,6 +24,8 @@ pub(super) struct News {
     pub(super) lost: Option<Incarnation>,
     /// Whether the broker has carried out a turn of which the loop may not know.
     pub(super) behind: bool,
+    /// Whether the lane that leads the queue left jobs that it could have claimed in a longer turn.
+    pub(super) more: Option<bool>,
 }
 
 impl Inbox {

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use crate::broker::{Broker, Incarnation, MAX_RECOVER, MAX_WAKE_WAIT, Retention, Turn};
+use crate::broker::{Broker, Incarnation, MAX_RECOVER, MAX_TURN, MAX_WAKE_WAIT, Retention, Turn};
 use crate::error::Error;
 use crate::handler::catch_in;
 use crate::job::{JobId, QueueName};
@@ -15,6 +16,7 @@ use super::board::Board;
 use super::deaths::Deaths;
 use super::executor::{Arrived, Executor};
 use super::heartbeat::Beat;
+use super::help::Part;
 use super::inbox::Inbox;
 use super::pause::Pause;
 use super::permits::{Permits, Reserved};
@@ -27,6 +29,8 @@ const LEAVE_LIMIT: Duration = Duration::from_secs(2);
 const LAST_STEP: Duration = Duration::from_millis(300);
 /// How long a turn that is under way is still waited for then.
 const LAST_TURN: Duration = Duration::from_millis(500);
+/// How often the runtime is let run something else without any job ending by that.
+const GATHER_IN_VAIN: usize = 3;
 /// Longest time between two turns while jobs run.
 const LOOK_WHILE_BUSY: Duration = Duration::from_secs(1);
 
@@ -40,13 +44,13 @@ pub(super) struct Shared {
     pub(super) retention: Retention,
     /// Whether the worker stops when there is nothing left to do.
     pub(super) burst: bool,
-    /// Whether the worker serves several queues.
-    pub(super) several: bool,
+    /// Whether the worker has several lanes.
+    pub(super) in_company: bool,
 }
 
 impl Shared {
-    fn incarnation(&self) -> Incarnation {
-        if self.several { Incarnation::random_in_company() } else { Incarnation::random() }
+    pub(super) fn incarnation(&self) -> Incarnation {
+        if self.in_company { Incarnation::random_in_company() } else { Incarnation::random() }
     }
 }
 
@@ -54,8 +58,9 @@ impl Shared {
 pub(super) struct Lane {
     pub(super) shared: Arc<Shared>,
     pub(super) queue: QueueName,
-    /// Its place among the queues of the worker.
+    /// Its place among the lanes of the worker.
     pub(super) at: usize,
+    pub(super) part: Part,
     pub(super) inbox: Arc<Inbox>,
     pub(super) executor: Executor,
     /// Keeps the lease of the incarnation alive.
@@ -103,10 +108,12 @@ impl Lane {
         shared: Arc<Shared>,
         queue: QueueName,
         at: usize,
+        part: Part,
         inbox: Arc<Inbox>,
         executor: Executor,
         beat: Beat,
     ) -> Self {
+        let leads = matches!(part, Part::Leads { .. });
         Self {
             wake: Wake::new(Arc::clone(&shared.broker), queue.clone()),
             stages: shared.handle.stages(),
@@ -115,6 +122,7 @@ impl Lane {
             shared,
             queue,
             at,
+            part,
             inbox,
             executor,
             beat,
@@ -127,8 +135,8 @@ impl Lane {
             in_doubt: false,
             take: Vec::new(),
             paused: false,
-            hungry: true,
-            must_turn: true,
+            hungry: leads,
+            must_turn: leads,
             turn_by: Instant::now(),
             alone_until: None,
             looked_at: None,
@@ -174,7 +182,10 @@ impl Lane {
             if self.alone_is_due() {
                 self.shared.permits.ask_exclusive(self.at);
             }
-            if self.pause.is_over() && self.wants_turn(stage) {
+            if self.pause.is_over() && self.wants_rest() {
+                self.rest().await;
+            } else if self.pause.is_over() && self.wants_turn(stage) {
+                self.gather().await;
                 let mut stages = self.stages.clone();
                 let cut_off = async {
                     // An error says that the worker is gone, and then nothing is left to wait for.
@@ -205,8 +216,23 @@ impl Lane {
         }
         news.asked.iter().for_each(|id| self.board.ask(id));
         self.must_turn |= news.behind;
+        if let Some(more) = news.more {
+            self.set_hungry(more);
+        }
         if news.lost.is_some_and(|lost| lost == self.incarnation) {
             self.begin_anew();
+        }
+    }
+
+    /// What ends at the same time is told in one turn: whatever can run does so first, for as long as
+    /// that brings more ends.
+    async fn gather(&mut self) {
+        let (mut ended, mut in_vain) = (self.board.unsent(), 0);
+        while self.arrived.is_empty() && (1..MAX_TURN).contains(&ended) && in_vain < GATHER_IN_VAIN {
+            yield_now().await;
+            self.read_inbox();
+            let before = std::mem::replace(&mut ended, self.board.unsent());
+            in_vain = if ended > before { 0 } else { in_vain + 1 };
         }
     }
 
@@ -234,13 +260,13 @@ impl Lane {
         let may_claim = stage == Stage::Running && self.wants_jobs() && self.shared.permits.has_room(self.at);
         // In a burst, whatever moved in another queue may have left a job here.
         let look = self.shared.burst && self.has_nothing() && self.looked_at != Some(self.shared.permits.moves());
-        let due = !self.registered || self.must_turn || self.turn_by <= Instant::now();
+        let due = self.must_turn || !self.is_asleep() && (!self.registered || self.turn_by <= Instant::now());
         due || self.board.has_unsent() || may_claim || look
     }
 
     /// Whether there is something to claim, as far as is known.
     pub(super) fn wants_jobs(&self) -> bool {
-        !self.paused && (self.hungry || !self.take.is_empty() || self.alone_is_due())
+        !self.paused && (self.hungry || self.leads() && (!self.take.is_empty() || self.alone_is_due()))
     }
 
     /// Whether no job is on loan, as far as is known.
@@ -253,10 +279,12 @@ impl Lane {
         let paused_until = self.pause.until();
         // Once that time has come, the permits ring as soon as nothing else runs.
         let alone_until = self.alone_until.filter(|_| !self.alone_is_due());
-        let due = alone_until.map_or(self.turn_by, |until| until.min(self.turn_by));
+        let turn_by = if self.is_asleep() { next_look(false) } else { self.turn_by };
+        let due = alone_until.map_or(turn_by, |until| until.min(turn_by));
         let until = paused_until.unwrap_or(due);
         // Only a worker that could take a job waits for one, and not while the broker is away.
         let listens = stage == Stage::Running
+            && self.leads()
             && paused_until.is_none()
             && (self.wake.is_waiting() || (!self.wants_jobs() && self.shared.permits.has_room(self.at)));
         let woken = tokio::select! {

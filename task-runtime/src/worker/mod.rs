@@ -7,6 +7,7 @@ mod deaths;
 mod eviction;
 mod executor;
 mod heartbeat;
+mod help;
 mod inbox;
 mod lane;
 mod pause;
@@ -28,9 +29,10 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
-use crate::broker::Retention;
+use crate::broker::{MAX_TURN, Retention};
 use crate::client::Client;
 use crate::error::Error;
 use crate::handler::{DataMap, Registry, note_places};
@@ -40,9 +42,10 @@ use deaths::Deaths;
 use eviction::Eviction;
 use executor::Executor;
 use heartbeat::Heartbeats;
+use help::{Help, Part};
 use inbox::Inbox;
 use lane::{Lane, Shared};
-use permits::{Permits, Sharing};
+use permits::{Permits, Seat, Sharing};
 use recovery::Recovery;
 
 /// Claims jobs of some queues and runs them, several at a time.
@@ -132,30 +135,40 @@ impl Worker {
         let vitals = self.handle.vitals();
         let deaths = Deaths::new(self.handle.clone());
         let beats = Heartbeats::start(broker.apart(), self.lease, vitals, Arc::clone(&deaths))?;
-        let lanes = self.queues.iter().map(|(_, weight)| (Inbox::new(), *weight)).collect::<Vec<_>>();
+        let weights: Vec<_> = self.queues.iter().map(|(_, weight)| *weight).collect();
+        let leads: Vec<_> = self.queues.iter().map(|_| Inbox::new()).collect();
+        let helps: Vec<_> = leads.iter().filter(|_| self.concurrency > MAX_TURN).map(|_| Inbox::new()).collect();
+        let seats = leads.iter().enumerate().map(|(at, inbox)| Seat::leads(at, Arc::clone(inbox)));
+        let seats = seats.chain(helps.iter().enumerate().map(|(at, inbox)| Seat::helps(at, Arc::clone(inbox))));
         let shared = Arc::new(Shared {
             broker: Arc::clone(broker),
-            permits: Permits::new(self.concurrency, self.sharing, self.burst, lanes.clone()),
+            permits: Permits::new(self.concurrency, self.sharing, self.burst, &weights, seats.collect()),
             handle: self.handle.clone(),
             deaths: Arc::clone(&deaths),
             lease: self.lease,
             retention: self.retention,
             burst: self.burst,
-            several: self.queues.len() > 1,
+            in_company: self.queues.len() > 1 || !helps.is_empty(),
         });
         let mut running = JoinSet::new();
         // What goes on beside the lanes ends with them.
         let mut beside = JoinSet::new();
-        for (at, ((queue, _), (inbox, _))) in self.queues.iter().zip(lanes).enumerate() {
-            let executor = Executor {
-                registry: Arc::clone(&self.registry),
-                data: Arc::clone(&self.data),
-                queue: queue.clone(),
-                inbox: Arc::clone(&inbox),
-                vitals: Arc::clone(vitals),
-                last: 0,
+        for (at, (queue, _)) in self.queues.iter().enumerate() {
+            let lane = |at: usize, part: Part, inbox: &Arc<Inbox>| {
+                let executor = Executor {
+                    registry: Arc::clone(&self.registry),
+                    data: Arc::clone(&self.data),
+                    queue: queue.clone(),
+                    inbox: Arc::clone(inbox),
+                    vitals: Arc::clone(vitals),
+                    last: 0,
+                };
+                let beat = beats.lane(queue.clone(), Arc::clone(inbox));
+                Lane::new(Arc::clone(&shared), queue.clone(), at, part, Arc::clone(inbox), executor, beat)
             };
-            let beat = beats.lane(queue.clone(), Arc::clone(&inbox));
+            let (place, inbox) = (leads.len() + at, helps.get(at));
+            let help = inbox.map(|inbox| Help { inbox: Arc::clone(inbox), at: place, called: false });
+            let leading = lane(at, Part::Leads { queue: at, help }, &leads[at]);
             let eviction = Eviction {
                 broker: Arc::clone(broker),
                 queue: queue.clone(),
@@ -164,8 +177,20 @@ impl Worker {
                 handle: self.handle.clone(),
             };
             beside.spawn(eviction.clone().watch());
-            let lane = Lane::new(Arc::clone(&shared), queue.clone(), at, inbox, executor, beat);
-            running.spawn(async move { if eviction.admit().await? { lane.run().await } else { Ok(()) } });
+            let (admitted, admission) = oneshot::channel();
+            running.spawn(async move {
+                if eviction.admit().await? {
+                    // Nobody listens where there is no help.
+                    let _ = admitted.send(());
+                    leading.run().await
+                } else {
+                    Ok(())
+                }
+            });
+            if let Some(inbox) = inbox {
+                let helping = lane(place, Part::Helps { queue: at }, inbox);
+                running.spawn(async move { if admission.await.is_ok() { helping.run().await } else { Ok(()) } });
+            }
             let recovery = Recovery {
                 shared: Arc::clone(&shared),
                 queue: queue.clone(),

@@ -2,7 +2,12 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::broker::MAX_TURN;
+
 use super::inbox::Inbox;
+
+/// A lane that helps claims only where there is room for so many jobs: many small turns would cost more than they bring.
+const HELP_FROM: usize = MAX_TURN / 2;
 
 /// How the queues of a worker share its permits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +29,9 @@ struct State {
     /// Permits of jobs that were on board of a crash.
     few: usize,
     sharing: Sharing,
-    lanes: Vec<Share>,
+    queues: Vec<Share>,
+    /// The lane that leads each queue, at the place of the queue; then those that help.
+    lanes: Vec<Seat>,
     /// The lane that is to run one job with nothing beside it, and whether it does.
     exclusive: Option<(usize, bool)>,
     /// Whether every lane looks again whenever anything moved.
@@ -35,30 +42,45 @@ struct State {
 
 /// What one queue has of the permits.
 struct Share {
-    inbox: Arc<Inbox>,
     weight: u32,
     held: usize,
     /// Whether the queue is believed to have jobs to claim.
     hungry: bool,
     /// What it was granted, by its weight: of two hungry queues the one with less goes first.
     served: f64,
+}
+
+/// One lane.
+pub(super) struct Seat {
+    queue: usize,
+    helps: bool,
+    inbox: Arc<Inbox>,
+    held: usize,
+    /// Whether it would claim, had it room.
+    hungry: bool,
     /// `moves` when it last looked and found nothing.
     idle_at: Option<u64>,
 }
 
+impl Seat {
+    /// The lane that leads a queue.
+    pub(super) fn leads(queue: usize, inbox: Arc<Inbox>) -> Self {
+        Self { queue, helps: false, inbox, held: 0, hungry: true, idle_at: None }
+    }
+
+    /// One that helps it.
+    pub(super) fn helps(queue: usize, inbox: Arc<Inbox>) -> Self {
+        Self { queue, helps: true, inbox, held: 0, hungry: false, idle_at: None }
+    }
+}
+
 impl Permits {
-    /// `total` permits, for queues in order with their weights.
-    pub(super) fn new(total: usize, sharing: Sharing, burst: bool, lanes: Vec<(Arc<Inbox>, u32)>) -> Arc<Self> {
-        let share = |(inbox, weight): (Arc<Inbox>, u32)| Share {
-            inbox,
-            weight: weight.max(1),
-            held: 0,
-            hungry: true,
-            served: 0.0,
-            idle_at: None,
-        };
-        let lanes = lanes.into_iter().map(share).collect();
-        let state = State { total, free: total, few: 0, sharing, lanes, exclusive: None, burst, moves: 0 };
+    /// `total` permits, for queues in order with their weights, and the lanes of these queues: first
+    /// those that lead, in the same order.
+    pub(super) fn new(total: usize, sharing: Sharing, burst: bool, weights: &[u32], lanes: Vec<Seat>) -> Arc<Self> {
+        let share = |weight: &u32| Share { weight: (*weight).max(1), held: 0, hungry: true, served: 0.0 };
+        let queues = weights.iter().map(share).collect();
+        let state = State { total, free: total, few: 0, sharing, queues, lanes, exclusive: None, burst, moves: 0 };
         Arc::new(Self { state: Mutex::new(state) })
     }
 
@@ -67,8 +89,8 @@ impl Permits {
         let mut state = self.lock();
         let count = state.room(lane).min(most.saturating_sub(reserved.count));
         state.free -= count;
-        let share = &mut state.lanes[lane];
-        share.held += count;
+        state.lanes[lane].held += count;
+        state.share(lane).held += count;
         reserved.count += count;
         if count > 0 && state.sharing == Sharing::Weighted {
             // Those that had to let this one go first may take their part now.
@@ -86,11 +108,15 @@ impl Permits {
         Reserved { of: Arc::clone(self), lane, count: 0 }
     }
 
-    /// Says whether `lane` has jobs to claim.
+    /// Says whether `lane` has jobs to claim. Only what leads a queue speaks for it.
     pub(super) fn set_hungry(&self, lane: usize, hungry: bool) {
         let mut state = self.lock();
-        let least = state.lanes.iter().filter(|share| share.hungry).map(|share| share.served).reduce(f64::min);
-        let share = &mut state.lanes[lane];
+        state.lanes[lane].hungry = hungry;
+        if state.lanes[lane].helps {
+            return;
+        }
+        let least = state.queues.iter().filter(|share| share.hungry).map(|share| share.served).reduce(f64::min);
+        let share = state.share(lane);
         if hungry && !share.hungry {
             // Whoever was idle has saved up nothing.
             share.served = share.served.max(least.unwrap_or(0.0));
@@ -148,7 +174,7 @@ impl Permits {
         let mut state = self.lock();
         state.lanes[lane].idle_at = Some(moves);
         let now = state.moves;
-        state.free + stuck >= state.total && state.lanes.iter().all(|share| share.idle_at == Some(now))
+        state.free + stuck >= state.total && state.lanes.iter().all(|seat| seat.idle_at == Some(now))
     }
 
     fn give_back(&self, lane: usize, count: usize, few: usize, ran: bool) {
@@ -161,6 +187,7 @@ impl Permits {
         state.free += count;
         state.few -= few;
         state.lanes[lane].held -= count;
+        state.share(lane).held -= count;
         state.moves += u64::from(ran);
         if ran && state.exclusive == Some((lane, true)) {
             state.exclusive = None;
@@ -182,12 +209,14 @@ impl State {
             Some(_) => return 0,
             None => {}
         }
-        let mut hungry = self.lanes.iter().enumerate().filter(|(at, share)| share.hungry && *at != lane);
-        match self.sharing {
-            Sharing::Strict if hungry.any(|(at, _)| at < lane) => 0,
-            Sharing::Strict => self.free,
+        let seat = &self.lanes[lane];
+        let at = seat.queue;
+        let mut hungry = self.queues.iter().enumerate().filter(|(other, share)| share.hungry && *other != at);
+        let (free, most) = match self.sharing {
+            Sharing::Strict if hungry.any(|(other, _)| other < at) => return 0,
+            Sharing::Strict => (self.free, self.total),
             Sharing::Weighted => {
-                let mine = &self.lanes[lane];
+                let mine = &self.queues[at];
                 let others: Vec<_> = hungry.map(|(_, share)| share).collect();
                 let weight = |share: &Share| share.weight as usize;
                 let all = others.iter().map(|share| weight(share)).sum::<usize>() + weight(mine);
@@ -196,18 +225,27 @@ impl State {
                     return 0;
                 }
                 let most = if others.is_empty() { self.total } else { part(mine) };
-                self.free.min(most.saturating_sub(mine.held))
+                (self.free.min(most.saturating_sub(mine.held)), most)
             }
-        }
+        };
+        // With help, each of the two has its half: else the turns of one would leave the other none.
+        let helped = self.lanes.iter().any(|other| other.queue == at && other.helps && other.hungry);
+        let room = if helped { free.min((most / 2).saturating_sub(seat.held)) } else { free };
+        if seat.helps && room < HELP_FROM { 0 } else { room }
+    }
+
+    /// What the queue of `lane` has.
+    fn share(&mut self, lane: usize) -> &mut Share {
+        &mut self.queues[self.lanes[lane].queue]
     }
 
     /// Has every lane look again that may want permits: `lane`, whose permits they were, those that
     /// are hungry, or all.
     fn ring(&self, lane: usize, to_all: bool) {
-        for (at, share) in self.lanes.iter().enumerate() {
-            let concerned = at == lane || share.hungry || self.exclusive == Some((at, false));
+        for (at, seat) in self.lanes.iter().enumerate() {
+            let concerned = at == lane || seat.hungry || self.exclusive == Some((at, false));
             if concerned || to_all || self.burst {
-                share.inbox.ring();
+                seat.inbox.ring();
             }
         }
     }
@@ -237,7 +275,7 @@ impl Reserved {
             state.few += usize::from(few);
             permits.push(Permit { of: Arc::clone(&self.of), lane: self.lane, within, few });
         }
-        let share = &mut state.lanes[self.lane];
+        let share = state.share(self.lane);
         share.served += permits.len() as f64 / f64::from(share.weight);
         state.moves += permits.len() as u64;
         if let Some((lane, taken)) = &mut state.exclusive {
@@ -280,89 +318,4 @@ impl Drop for Permit {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn permits(total: usize, sharing: Sharing, weights: &[u32]) -> Arc<Permits> {
-        Permits::new(total, sharing, false, weights.iter().map(|weight| (Inbox::new(), *weight)).collect())
-    }
-
-    fn take(permits: &Arc<Permits>, lane: usize, most: usize) -> Vec<Permit> {
-        let mut reserved = permits.none(lane);
-        permits.reserve(lane, &mut reserved, most);
-        reserved.take(vec![false; reserved.count()].into_iter())
-    }
-
-    #[test]
-    fn in_strict_order_a_queue_waits_while_one_before_it_is_hungry() {
-        let permits = permits(4, Sharing::Strict, &[1, 1]);
-        assert!(!permits.has_room(1));
-        assert_eq!(take(&permits, 0, 3).len(), 3);
-        permits.set_hungry(0, false);
-        assert_eq!(take(&permits, 1, 9).len(), 4);
-    }
-
-    #[test]
-    fn hungry_queues_share_by_weight_and_a_lone_one_takes_all() {
-        let permits = permits(8, Sharing::Weighted, &[3, 1]);
-        let first = take(&permits, 0, 128);
-        let second = take(&permits, 1, 128);
-        assert_eq!((first.len(), second.len()), (6, 2));
-        drop((first, second));
-        permits.set_hungry(0, false);
-        assert_eq!(take(&permits, 1, 128).len(), 8);
-    }
-
-    #[test]
-    fn with_one_permit_the_weights_hold_over_time() {
-        let permits = permits(1, Sharing::Weighted, &[3, 1]);
-        let mut runs = [0, 0];
-        for _ in 0..400 {
-            let lane = usize::from(!permits.has_room(0));
-            runs[lane] += take(&permits, lane, 1).len();
-        }
-        assert!((298..=302).contains(&runs[0]) && runs[0] + runs[1] == 400, "{runs:?}");
-    }
-
-    #[test]
-    fn a_queue_that_found_no_room_looks_again_when_there_is_some() {
-        use futures_util::FutureExt as _;
-
-        let inboxes = [Inbox::new(), Inbox::new()];
-        let lanes = inboxes.iter().map(|inbox| (Arc::clone(inbox), 1)).collect();
-        let permits = Permits::new(1, Sharing::Strict, false, lanes);
-        let running = take(&permits, 0, 1);
-        permits.set_hungry(0, false);
-        permits.set_hungry(1, false);
-        let _ = inboxes[1].rung().now_or_never();
-        drop(running);
-        assert!(inboxes[1].rung().now_or_never().is_some());
-    }
-
-    #[test]
-    fn an_exclusive_job_waits_for_an_empty_worker_and_keeps_it_empty() {
-        let permits = permits(4, Sharing::Strict, &[1, 1]);
-        let running = take(&permits, 0, 1);
-        permits.ask_exclusive(1);
-        assert!(!permits.has_room(0) && !permits.has_room(1));
-        drop(running);
-        assert!(!permits.has_room(0));
-        let alone = take(&permits, 1, 4);
-        assert_eq!(alone.len(), 1);
-        assert!(!permits.has_room(0) && !permits.has_room(1));
-        drop(alone);
-        assert!(permits.has_room(0));
-    }
-
-    #[test]
-    fn all_lanes_are_idle_only_when_each_looked_after_the_last_end() {
-        let permits = permits(2, Sharing::Weighted, &[1, 1]);
-        let running = take(&permits, 0, 1);
-        let before = permits.moves();
-        assert!(!permits.found_nothing(1, before, 0));
-        drop(running);
-        let after = permits.moves();
-        assert!(!permits.found_nothing(0, after, 0));
-        assert!(permits.found_nothing(1, after, 0));
-    }
-}
+mod tests;

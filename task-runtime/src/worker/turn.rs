@@ -32,7 +32,7 @@ impl Lane {
             Ok(false) => {}
             Ok(true) => {
                 if self.pause.success() {
-                    self.shared.handle.vitals().answered_again(self.at);
+                    self.shared.handle.vitals().answered_again(self.queue_at());
                     tracing::info!(queue = %self.queue, "the broker answers again");
                 }
             }
@@ -40,7 +40,7 @@ impl Lane {
                 if self.pause.after_failure().is_power_of_two() {
                     tracing::warn!(queue = %self.queue, %error, "no answer from the broker, trying again");
                 }
-                self.shared.handle.vitals().failed(self.at, error.to_string());
+                self.shared.handle.vitals().failed(self.queue_at(), error.to_string());
                 // The other queues of this worker may be on another server.
                 self.shared.permits.set_hungry(self.at, false);
             }
@@ -170,7 +170,7 @@ impl Lane {
 
     fn done(&mut self, turn: &Turn, done: TurnDone) {
         self.set_step(turn.step);
-        self.shared.handle.vitals().done(self.at);
+        self.shared.handle.vitals().done(self.queue_at());
         self.board.told(&turn.settlements);
         let claimed = done.claims.len();
         self.claimed(done.claims);
@@ -186,11 +186,12 @@ impl Lane {
         let look = next_look(!self.has_nothing());
         self.turn_by = done.next_due.map_or(look, |due| look.min(Instant::now() + due + Duration::from_millis(1)));
         self.set_hungry(done.more);
+        self.call_help(done.more && claimed == MAX_TURN);
         if !done.alone || (turn.empty && claimed == 0) {
             self.shared.permits.withdraw_exclusive(self.at);
         }
         self.alone_until = match self.alone_until {
-            _ if turn.empty || !done.alone => None,
+            _ if turn.empty || !done.alone || !self.leads() => None,
             None if self.shared.permits.is_idle() && !done.more => Some(Instant::now()),
             None => Some(Instant::now() + Duration::from_secs(fastrand::u64(PATIENCE))),
             until => until,

@@ -77,6 +77,7 @@ impl<'a> Bare<'a> {
 
     /// Settles at most a batch of what it has on loan, and claims at most `want`.
     async fn turn(&mut self, settle: usize, want: usize) -> Result<(), Error> {
+        let on_loan = self.on_loan.len();
         let settled = self.on_loan.drain(..settle.min(self.on_loan.len()));
         let settlements = settled.map(|id| {
             let record = EndRecord::CANCELLED.to_vec();
@@ -94,7 +95,7 @@ impl<'a> Bare<'a> {
             order: [9, 8, 7, 6, 5, 4, 3, 2, 1, 0],
             take: Vec::new(),
             retention: Retention { finished: 0, ..Retention::default() },
-            on_loan: None,
+            on_loan: Some(on_loan),
         };
         if let TurnAnswer::Done(done) = self.scratch.broker().turn(&self.queue, &turn).await? {
             self.on_loan.extend(done.claims.into_iter().map(|claim| claim.id));

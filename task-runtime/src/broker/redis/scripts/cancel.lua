@@ -20,6 +20,7 @@ end
 
 local function cancelled()
   finish(record({cancelled_group({id})}))
+  write_news()
 end
 if redis.call('ZSCORE', scheduled, id) then
   cancelled()

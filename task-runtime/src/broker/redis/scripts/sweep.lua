@@ -6,6 +6,7 @@ local retention = {tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), tonu
 local seen_before = now - tonumber(ARGV[7])
 trim(retention, 100)
 trim_dead(retention, 100)
+write_news()
 
 local buried = {}
 for _, task in ipairs(redis.call('HRANDFIELD', parked_tasks, 16)) do

@@ -23,15 +23,16 @@ end
 if step ~= tonumber(last) + 1 then
   return {'step', last, redis.call('SMEMBERS', running)}
 end
-redis.call('HSET', steps, incarnation, step)
+redis.call('HSET', steps, incarnation, ARGV[4])
 redis.call('ZADD', workers, 'XX', now + lease, incarnation)
--- A queue whose jobs only wait, run and end has none of these, and is asked about them once.
+-- A queue whose jobs only wait, run and end has none of these, and is asked for them once.
 local plain = redis.call('EXISTS', scheduled, few, alone, parked, parked_tasks, marks, state, asked, watched) == 0
 local ends, first_move = ends_on_loan(16 + takes, tonumber(ARGV[14]))
 local moves = moves_on_loan(first_move)
 local promoted = plain and 0 or promote(math.min(100, 2 * want + 16))
 
-local facts = redis.call('HMGET', meta, 'paused', 'timer', 'token')
+local facts = redis.call('HMGET', meta, 'paused', 'timer', 'token', 'done', 'kept')
+read_done_facts(facts[4])
 local paused = facts[1] and true or false
 local claims, claimed, bytes, looked, took_alone = {}, 0, 0, 0, false
 
@@ -109,13 +110,13 @@ local function claim_from(list, most)
   local target = claimed + most
   while claimed < target and looked < 4 * want and bytes < MAX_BYTES do
     local room = claimed > 0 and math.floor((MAX_BYTES - bytes) * claimed / (4 * bytes + 1)) or 0
-    local entries = redis.call('LRANGE', list, 0, math.min(target - claimed, math.max(CHUNK, room)) - 1)
+    local entries = redis.call('LRANGE', list, '0', math.min(target - claimed, math.max(CHUNK, room)) - 1)
     if #entries == 0 then
       return
     end
     local taken = lend(entries)
     if taken > 0 then
-      redis.call('LTRIM', list, taken, -1)
+      redis.call('LTRIM', list, taken, '-1')
     end
   end
 end
@@ -160,8 +161,17 @@ if want > 0 and not paused then
       claim_from(few, math.min(few_room, want - claimed))
       few_room = few_room - (claimed - before)
     end
+    local lists = {}
     for i = 1, 10 do
-      claim_from(ready[tonumber(string.sub(order, i, i))], want - claimed)
+      lists[i] = ready[byte(order, i) - 48]
+    end
+    -- Most jobs have the priority in the middle.
+    local first = redis.call('EXISTS', unpack(lists, 1, 4)) > 0 and 1 or 5
+    for i = first, 10 do
+      if claimed >= want then
+        break
+      end
+      claim_from(lists[i], want - claimed)
     end
   end
 end
@@ -181,10 +191,10 @@ end
 local token = 0
 if claimed > 0 then
   token = math.max(tonumber(facts[3] or 0) + 1, now * 1000)
-  redis.call('HSET', meta, 'token', token + claimed - 1)
+  note('token', token + claimed - 1)
 end
 
-local requeued = settle(ends, moves, retention, plain)
+local requeued = settle(ends, moves, retention, plain, (facts[5] or '0') == '0')
 plain = plain and #moves == 0
 
 local left = not paused and redis.call('EXISTS', ready[0], ready[1], ready[2], ready[3], ready[4], ready[5], ready[6], ready[7], ready[8], ready[9]) > 0
@@ -203,7 +213,7 @@ end
 -- job, when the holder is late or has no lease any more, and when the held time has passed and its
 -- job is gone.
 local due_in = -1
-local first = not plain and redis.call('ZRANGE', scheduled, 0, 0, 'WITHSCORES')[2]
+local first = not plain and redis.call('ZRANGE', scheduled, '0', '0', 'WITHSCORES')[2]
 if first then
   local due = math.floor(tonumber(first) / 10)
   local held, holder = string.match(facts[2] or '', '^(%d+) (.*)$')

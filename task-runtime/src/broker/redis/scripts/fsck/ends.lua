@@ -29,7 +29,8 @@ end
 local function count_less(less)
   local total = done_facts()
   local oldest = string.match(redis.call('LINDEX', done, 0) or '0', '^%d+')
-  write_done_facts(total - less, tonumber(oldest))
+  note_done_facts(total - less, tonumber(oldest))
+  write_news()
 end
 
 local function look_at_done(at, entry)

@@ -32,6 +32,7 @@ for _, id in ipairs(ids) do
 end
 if #cancelled > 0 then
   finish(record({cancelled_group(cancelled)}))
+  write_news()
 end
 wake_up(claimable)
 return moved

@@ -12,6 +12,7 @@ end
 if #ids > 0 and ARGV[2] == '1' then
   local total, oldest = done_facts()
   redis.call('RPUSH', done, write_entry(now, ids, 1))
-  write_done_facts(total + #ids, total > 0 and oldest or now)
+  note_done_facts(total + #ids, total > 0 and oldest or now)
+  write_news()
 end
 return ids

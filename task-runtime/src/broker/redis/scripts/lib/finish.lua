@@ -1,10 +1,12 @@
 -- record(groups, retention): each group is {ids = …, keep = ms or '', pairs = id, record, … from
 -- number `from` to number `to`}; the records take the place of the envelopes, to stay by number and
 -- age or until their time. Answers all ids, and those of which nothing stays.
--- finish(ids, gone, retention, plain), afterwards: everything else of the jobs goes, and who watches is told.
+-- finish(ids, gone, retention, plain, none_kept), afterwards: everything else of the jobs goes, and who
+-- watches is told. `plain`: there are no hints, and nobody watches; `none_kept`: no record has a time of
+-- its own.
 -- Retention is {finished, age ms, dead, dead age ms}; without it everything is kept and nothing
 -- trimmed, for only workers know what is to be kept.
--- Endings are told on the channel in ARGV[2].
+-- Endings are told on the channel in ARGV[2]. What is noted is written by write_news().
 --
 -- `kept` has one entry for the records of one call that are to be forgotten together, 'id NUL id …';
 -- meta.kept counts the records.
@@ -16,39 +18,76 @@ local function write_entry(ms, ids, from)
   return int(ms) .. '\0' .. #ids - from + 1 .. '\0' .. table.concat(ids, '\0', from)
 end
 
+-- What is no entry names nothing.
 local function read_entry(entry)
   local ms, count, names = string.match(entry, '^(%d+)%z(%d+)%z(.*)$')
-  return tonumber(ms), tonumber(count), names
+  return tonumber(ms), tonumber(count) or 0, names or ''
 end
 
-local function write_done_facts(total, ms)
+-- What is yet to be written to `meta`: several facts in one command.
+local news = {}
+local function note(field, value)
+  news[#news + 1] = field
+  news[#news + 1] = value
+end
+
+local function write_news()
+  if #news > 0 then
+    redis.call('HSET', meta, unpack(news))
+    news = {}
+  end
+end
+
+local function note_done_facts(total, ms)
   -- Less than was there is forgotten when someone took the number away.
   total = math.max(0, total)
   facts_of_done = {total, ms}
-  redis.call('HSET', meta, 'done', int(total) .. ' ' .. int(ms))
+  note('done', int(total) .. ' ' .. int(ms))
 end
 
--- The ids in 'id NUL id …', of which there are count.
+-- The ids in 'id NUL id …', of which there should be count.
 local function ids_in(names, count)
-  local ids = {struct.unpack(string.rep('s', count), names .. '\0')}
-  -- The last value says where reading ended.
-  ids[#ids] = nil
+  local ids = {pcall(struct.unpack, string.rep('s', math.min(count, #names)), names .. '\0')}
+  if table.remove(ids, 1) and ids[#ids] == #names + 2 then
+    -- The last value says where reading ended.
+    ids[#ids] = nil
+    return ids
+  end
+  ids = {}
+  for id in string.gmatch(names, '[^%z]+') do
+    ids[#ids + 1] = id
+  end
   return ids
 end
 
 -- Forgets the records of the first of ids. What became a job again under the same id, because
 -- someone took its record away by hand, stays.
 local function forget(ids, most)
-  local ended, n = {}, 0
-  local found = redis.call('HMGET', jobs, unpack(ids, 1, most))
-  for i = 1, most do
-    if is_record(found[i]) then
-      n = n + 1
-      ended[n] = ids[i]
-    end
+  most = math.min(most, #ids)
+  if most == 0 then
+    return
   end
-  if n > 0 then
-    redis.call('HDEL', jobs, unpack(ended))
+  local found, last = redis.call('HMGET', jobs, unpack(ids, 1, most)), 0
+  -- Mostly all of them are records.
+  for i = 1, most do
+    local record = found[i]
+    if not record or byte(record) ~= RECORD then
+      break
+    end
+    last = i
+  end
+  local ended = ids
+  if last < most then
+    ended = {unpack(ids, 1, last)}
+    for i = last + 1, most do
+      if is_record(found[i]) then
+        ended[#ended + 1] = ids[i]
+      end
+    end
+    last = #ended
+  end
+  if last > 0 then
+    redis.call('HDEL', jobs, unpack(ended, 1, last))
   end
 end
 
@@ -64,7 +103,7 @@ local function trim_done(most, aged, limit)
     return
   end
   while is_due() and limit > 0 do
-    local entry = redis.call('LINDEX', done, 0)
+    local entry = redis.call('LINDEX', done, '0')
     if not entry then
       -- Someone took the list away.
       total = 0
@@ -73,26 +112,26 @@ local function trim_done(most, aged, limit)
     local ms, there, names = read_entry(entry)
     local drop = oldest <= aged and there or math.min(there, total - most)
     if total > MAX_KEPT then
-      redis.call('HSET', meta, 'forgotten', now)
+      note('forgotten', now)
     end
     local ids = ids_in(names, there)
     forget(ids, drop)
-    total, limit = total - drop, limit - drop
+    total, limit = total - drop, limit - math.max(drop, 1)
     if drop < there then
-      redis.call('LSET', done, 0, write_entry(ms, ids, drop + 1))
+      redis.call('LSET', done, '0', write_entry(ms, ids, drop + 1))
       break
     end
     redis.call('LPOP', done)
-    oldest = tonumber(string.match(redis.call('LINDEX', done, 0) or '0', '^%d+'))
+    oldest = tonumber(string.match(redis.call('LINDEX', done, '0') or '0', '^%d+'))
   end
-  write_done_facts(total, oldest)
+  note_done_facts(total, oldest)
 end
 
 -- Forgets those of `kept` whose time has come, and the next ones while there are too many: about
 -- limit records, whole entries.
 local function trim_kept(limit)
   while limit > 0 do
-    local first = redis.call('ZRANGE', kept, 0, 0, 'WITHSCORES')
+    local first = redis.call('ZRANGE', kept, '0', '0', 'WITHSCORES')
     if not first[1] then
       return
     end
@@ -101,7 +140,7 @@ local function trim_kept(limit)
       return
     end
     if capped then
-      redis.call('HSET', meta, 'forgotten', now)
+      note('forgotten', now)
     end
     local _, more = string.gsub(first[1], '%z', '')
     local ids = ids_in(first[1], more + 1)
@@ -112,16 +151,18 @@ local function trim_kept(limit)
   end
 end
 
-local function trim(retention, limit)
+local function trim(retention, limit, none_kept)
   trim_done(math.min(retention[1], MAX_KEPT), now - math.max(retention[2], FLOOR_MS), limit)
-  trim_kept(limit)
+  if not none_kept then
+    trim_kept(limit)
+  end
 end
 
 -- The dead are bounded too, by the same rule; the oldest go, with what is left of them.
 local function trim_dead(retention, limit)
   local total = redis.call('ZCARD', dead)
   local capped, aged = total > MAX_KEPT, now - math.max(retention[4], FLOOR_MS)
-  local oldest, ids = redis.call('ZRANGE', dead, 0, limit - 1, 'WITHSCORES'), {}
+  local oldest, ids = redis.call('ZRANGE', dead, '0', limit - 1, 'WITHSCORES'), {}
   for i = 1, #oldest, 2 do
     local died = tonumber(oldest[i + 1])
     if died > aged and not (total - #ids > retention[3] and (capped or died <= now - FLOOR_MS)) then
@@ -131,7 +172,7 @@ local function trim_dead(retention, limit)
   end
   if #ids > 0 then
     if capped then
-      redis.call('HSET', meta, 'forgotten', now)
+      note('forgotten', now)
     end
     redis.call('HDEL', jobs, unpack(ids))
     redis.call('HDEL', state, unpack(ids))
@@ -179,9 +220,9 @@ local function record(groups, retention)
       local total, oldest = done_facts()
       redis.call('HSET', jobs, unpack(group.pairs, group.from, group.to))
       redis.call('RPUSH', done, write_entry(now, ids, 1))
-      write_done_facts(total + #ids, total > 0 and oldest or now)
+      note_done_facts(total + #ids, total > 0 and oldest or now)
     else
-      redis.call('HSET', meta, 'forgotten', now)
+      note('forgotten', now)
       gone = joined(gone, ids)
     end
     all = joined(all, ids)
@@ -189,8 +230,7 @@ local function record(groups, retention)
   return all, gone
 end
 
--- `plain`: there are no hints, and nobody waits for an end.
-local function finish(ids, gone, retention, plain)
+local function finish(ids, gone, retention, plain, none_kept)
   if #ids == 0 then
     return
   end
@@ -208,7 +248,7 @@ local function finish(ids, gone, retention, plain)
   end
   if retention then
     -- A little more than has come, so that the number comes down.
-    trim(retention, #ids + 16)
+    trim(retention, #ids + 16, none_kept)
   end
 end
 

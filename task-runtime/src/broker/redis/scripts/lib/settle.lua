@@ -1,4 +1,4 @@
--- settle(ends, moves, retention, plain): what is on loan to running goes where it belongs. Each of ends is a
+-- settle(ends, moves, retention, plain, none_kept): what is on loan to running goes where it belongs. Each of ends is a
 -- group of finished jobs (lib/finish.lua), each of moves is {kind, id, data, x, y}:
 --   d  is dead:  data = state record
 --   r  retries:  data = state record, x = delay ms, y = priority
@@ -68,8 +68,8 @@ local function move_all(ends, moves)
   return ids, buried, claimable
 end
 
--- What is `plain` has neither hints nor anybody who waits for an end.
-local function settle(ends, moves, retention, plain)
+-- `plain`: there are no hints, and nobody waits for an end. `none_kept`: no record has a time of its own.
+local function settle(ends, moves, retention, plain, none_kept)
   local moved, buried, claimable = {}, {}, 0
   if #moves > 0 then
     moved, buried, claimable = move_all(ends, moves)
@@ -81,7 +81,8 @@ local function settle(ends, moves, retention, plain)
       redis.call('SREM', running, unpack(settled))
     end
   end
-  finish(ended, gone, retention, plain)
+  write_news()
+  finish(ended, gone, retention, plain, none_kept)
   if #buried > 0 then
     redis.call('SREM', asked, unpack(buried))
     tell(buried)
@@ -89,6 +90,7 @@ local function settle(ends, moves, retention, plain)
       trim_dead(retention, #buried + 16)
     end
   end
+  write_news()
   return claimable
 end
 

@@ -1,0 +1,100 @@
+//! Which lane may claim how many jobs, without a broker.
+
+use super::*;
+
+fn permits(total: usize, sharing: Sharing, weights: &[u32]) -> Arc<Permits> {
+    let lanes = (0..weights.len()).map(|queue| Seat::leads(queue, Inbox::new())).collect();
+    Permits::new(total, sharing, false, weights, lanes)
+}
+
+fn take(permits: &Arc<Permits>, lane: usize, most: usize) -> Vec<Permit> {
+    let mut reserved = permits.none(lane);
+    permits.reserve(lane, &mut reserved, most);
+    reserved.take(vec![false; reserved.count()].into_iter())
+}
+
+#[test]
+fn in_strict_order_a_queue_waits_while_one_before_it_is_hungry() {
+    let permits = permits(4, Sharing::Strict, &[1, 1]);
+    assert!(!permits.has_room(1));
+    assert_eq!(take(&permits, 0, 3).len(), 3);
+    permits.set_hungry(0, false);
+    assert_eq!(take(&permits, 1, 9).len(), 4);
+}
+
+#[test]
+fn hungry_queues_share_by_weight_and_a_lone_one_takes_all() {
+    let permits = permits(8, Sharing::Weighted, &[3, 1]);
+    let first = take(&permits, 0, 128);
+    let second = take(&permits, 1, 128);
+    assert_eq!((first.len(), second.len()), (6, 2));
+    drop((first, second));
+    permits.set_hungry(0, false);
+    assert_eq!(take(&permits, 1, 128).len(), 8);
+}
+
+#[test]
+fn with_one_permit_the_weights_hold_over_time() {
+    let permits = permits(1, Sharing::Weighted, &[3, 1]);
+    let mut runs = [0, 0];
+    for _ in 0..400 {
+        let lane = usize::from(!permits.has_room(0));
+        runs[lane] += take(&permits, lane, 1).len();
+    }
+    assert!((298..=302).contains(&runs[0]) && runs[0] + runs[1] == 400, "{runs:?}");
+}
+
+#[test]
+fn a_queue_that_found_no_room_looks_again_when_there_is_some() {
+    use futures_util::FutureExt as _;
+
+    let inboxes = [Inbox::new(), Inbox::new()];
+    let lanes = inboxes.iter().enumerate().map(|(at, inbox)| Seat::leads(at, Arc::clone(inbox))).collect();
+    let permits = Permits::new(1, Sharing::Strict, false, &[1, 1], lanes);
+    let running = take(&permits, 0, 1);
+    permits.set_hungry(0, false);
+    permits.set_hungry(1, false);
+    let _ = inboxes[1].rung().now_or_never();
+    drop(running);
+    assert!(inboxes[1].rung().now_or_never().is_some());
+}
+
+#[test]
+fn an_exclusive_job_waits_for_an_empty_worker_and_keeps_it_empty() {
+    let permits = permits(4, Sharing::Strict, &[1, 1]);
+    let running = take(&permits, 0, 1);
+    permits.ask_exclusive(1);
+    assert!(!permits.has_room(0) && !permits.has_room(1));
+    drop(running);
+    assert!(!permits.has_room(0));
+    let alone = take(&permits, 1, 4);
+    assert_eq!(alone.len(), 1);
+    assert!(!permits.has_room(0) && !permits.has_room(1));
+    drop(alone);
+    assert!(permits.has_room(0));
+}
+
+#[test]
+fn all_lanes_are_idle_only_when_each_looked_after_the_last_end() {
+    let permits = permits(2, Sharing::Weighted, &[1, 1]);
+    let running = take(&permits, 0, 1);
+    let before = permits.moves();
+    assert!(!permits.found_nothing(1, before, 0));
+    drop(running);
+    let after = permits.moves();
+    assert!(!permits.found_nothing(0, after, 0));
+    assert!(permits.found_nothing(1, after, 0));
+}
+
+#[test]
+fn who_helps_takes_no_crumbs_and_makes_no_other_queue_wait() {
+    let lanes = vec![Seat::leads(0, Inbox::new()), Seat::leads(1, Inbox::new()), Seat::helps(0, Inbox::new())];
+    let permits = Permits::new(2 * HELP_FROM, Sharing::Strict, false, &[1, 1], lanes);
+    let running = take(&permits, 0, HELP_FROM + 1);
+    assert!(!permits.has_room(2));
+    drop(running);
+    permits.set_hungry(2, true);
+    assert_eq!(take(&permits, 2, HELP_FROM).len(), HELP_FROM);
+    permits.set_hungry(0, false);
+    assert!(permits.has_room(1));
+}
