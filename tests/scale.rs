@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use support::redis::FromRedisValue as _;
 use support::{Server, eventually};
-use task_runtime::broker::{Broker, Due, Incarnation, MAX_ENQUEUE, MAX_TURN, NewJob, Retention, Turn, TurnAnswer};
+use task_runtime::broker::{
+    Broker, Due, Incarnation, MAX_ENQUEUE, MAX_TURN, NewJob, Repair, Retention, Turn, TurnAnswer,
+};
 use task_runtime::job::{EndRecord, JobId, QueueName, Settlement};
 use task_runtime::prelude::*;
 use tokio::sync::mpsc;
@@ -165,6 +167,19 @@ async fn beside_many_jobs_of_every_kind_no_script_takes_long() {
     }
     job.cancel().await.unwrap();
     assert_fast(&server, "looking, sweeping, promoting, cancelling");
+
+    let start = Instant::now();
+    let report = client.fsck(&queue(), Repair::No).await.unwrap();
+    assert_eq!(report.findings, [], "{report:#?}");
+    println!("checked {} jobs and {} ends in {:?}", report.jobs, report.ended, start.elapsed());
+    assert_fast(&server, "checking");
+    let lists = client.counts(&queue()).await.unwrap().ready;
+    server.command(&["DEL", &format!("{{task:{}}}:ready:5", queue())]);
+    let start = Instant::now();
+    let report = client.fsck(&queue(), Repair::Yes).await.unwrap();
+    assert!(report.is_sound() && report.findings[0].count + 1 >= lists as u64, "{lists} of {report:#?}");
+    println!("put {} jobs back in {:?}", report.findings[0].count, start.elapsed());
+    assert_fast(&server, "repairing");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

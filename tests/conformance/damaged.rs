@@ -2,7 +2,7 @@
 //! changes nothing, the repair puts it right, and after it nothing is found.
 
 use support::redis::Value;
-use task_runtime::broker::{Cancelled, Due, Enqueued, Flaw, Repair, Report, Status};
+use task_runtime::broker::{Cancelled, Due, Enqueued, Flaw, Repair, Report, Retention, Status, Turn};
 
 use crate::fixture::{Bench, LEASE, cancelled, dead, finish, id, job, park, seconds};
 
@@ -54,6 +54,21 @@ pub(crate) async fn an_entry_without_its_job_is_taken_out(at: Bench) {
     )
     .await;
     assert_eq!(at.claim(&worker, 5).await, ["b", "d"]);
+}
+
+/// What another program wrote among parked jobs stops neither who takes them nor who buries them.
+pub(crate) async fn what_is_no_parked_job_stops_no_turn_and_no_sweep(at: Bench) {
+    let worker = at.running("a").await;
+    at.settle(&worker, vec![park("a", "mail")]).await;
+    at.raw().on("ZADD", "parked", &["0", "mail\0junk", "0", "mail\x005\0"]);
+    let done = at.make(&worker, Turn { take: vec!["mail".into()], ..worker.next(5) }).await;
+    assert_eq!(done.claims.iter().map(|claim| claim.id.as_str()).collect::<Vec<_>>(), ["a"]);
+    at.settle(&worker, vec![park("a", "mail")]).await;
+    at.raw().on("ZADD", "parked", &["0", "mail\0junk", "0", "mail\x005\0"]);
+    at.clock.advance(seconds(700));
+    at.broker.sweep(&at.queue, &Retention::default(), seconds(600)).await.unwrap();
+    assert!(matches!(at.status("a").await, Status::Dead { .. }));
+    assert_eq!(at.raw().get::<usize>("ZCARD", "parked", &[]), 0);
 }
 
 /// Long lists are read in pages, and an entry is taken out wherever it stands.

@@ -192,6 +192,7 @@ macro_rules! damage {
             stamp! { $fixture:
                 damaged {
                     an_entry_without_its_job_is_taken_out
+                    what_is_no_parked_job_stops_no_turn_and_no_sweep
                     entries_are_taken_out_of_a_long_list_and_no_other_is_lost
                     a_job_that_no_index_holds_is_put_back_to_run
                     a_lost_job_goes_where_its_envelope_and_record_say

@@ -71,8 +71,9 @@ impl Connection {
             Ok(answer) => read(answer).map_err(|malformed| self.give_up(&of, malformed)),
             Err(error) => {
                 let fault = classify(&error);
-                // What is sent again at once is checked then.
-                if !matches!(fault, Fault::NoScript | Fault::Moved(_)) {
+                // What is sent again at once is checked then; who brings the script has nothing to send again.
+                let again = matches!(fault, Fault::NoScript) && !request.brings_script();
+                if !again && !matches!(fault, Fault::Moved(_)) {
                     self.exchange(&of, request.confirm(&mut connection)).await?;
                 }
                 if matches!(fault, Fault::Lost(_) | Fault::Elsewhere(_)) {

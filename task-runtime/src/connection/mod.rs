@@ -76,7 +76,10 @@ impl From<Fault> for Error {
             Fault::Lost(reason) | Fault::Broken(reason) => Self::Indeterminate { reason },
             Fault::Refused(reason) => Self::Rejected { reason },
             Fault::Full => Self::QueueFull,
-            Fault::NoScript => Self::Rejected { reason: "the server forgets scripts as soon as they load".into() },
+            // The script came with the request: this is the answer to another.
+            Fault::NoScript => {
+                Self::Indeterminate { reason: "the server says it lacks a script that it was sent".into() }
+            }
         }
     }
 }

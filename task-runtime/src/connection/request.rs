@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use redis::aio::MultiplexedConnection;
-use redis::{Cmd, RedisResult, Value};
+use redis::{Arg, Cmd, RedisResult, Value};
 
 /// Why what came is no answer to the request.
 ///
@@ -40,6 +40,11 @@ impl Request {
 
     pub(crate) fn command(&self) -> &Cmd {
         &self.command
+    }
+
+    /// Whether it carries the source of its script, so that no server can answer that it lacks it.
+    pub(super) fn brings_script(&self) -> bool {
+        self.command.args_iter().next() == Some(Arg::Simple(b"EVAL"))
     }
 
     /// Sends it, with `ASKING` ahead of it if that is asked, and waits for the answer, which may be an

@@ -16,7 +16,7 @@ const MIN_JOBS: u32 = 5;
 /// What one page is to read, about.
 const PAGE_BYTES: u64 = 256 * 1024;
 /// Suspects that one script judges; and how often it may look into a running set.
-const MAX_JUDGED: usize = 100;
+const MAX_JUDGED: usize = 40;
 const MAX_LOOKS: usize = 4_000;
 
 impl Check<'_> {

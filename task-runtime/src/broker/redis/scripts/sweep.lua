@@ -14,11 +14,14 @@ for _, task in ipairs(redis.call('HRANDFIELD', parked_tasks, 16)) do
     local room = 100 - #buried
     local members = redis.call('ZRANGEBYLEX', parked, '[' .. task .. '\0', '[' .. task .. '\0\255', 'LIMIT', 0, room)
     for _, member in ipairs(members) do
-      local id = string.match(member, '^%Z*%z%d%z(.*)$')
-      redis.call('ZADD', dead, now, id)
+      -- What has no id, someone else wrote.
+      local id = string.match(member, '^%Z*%z%d%z(.+)$')
+      if id then
+        redis.call('ZADD', dead, now, id)
+        redis.call('HDEL', marks, id)
+        buried[#buried + 1] = id
+      end
       redis.call('ZREM', parked, member)
-      redis.call('HDEL', marks, id)
-      buried[#buried + 1] = id
     end
     if #members < room then
       redis.call('HDEL', parked_tasks, task)

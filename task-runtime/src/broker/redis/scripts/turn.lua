@@ -127,16 +127,22 @@ local function take_parked(task)
     return
   end
   local members = redis.call('ZRANGEBYLEX', parked, '[' .. task .. '\0', '[' .. task .. '\0\255', 'LIMIT', 0, room)
-  local entries = {}
-  for i, member in ipairs(members) do
-    entries[i] = string.match(member, '^%Z*%z%d%z(.*)$')
+  local entries, parts = {}, {}
+  for _, member in ipairs(members) do
+    local id = string.match(member, '^%Z*%z%d%z(.+)$')
+    if id then
+      entries[#entries + 1], parts[#parts + 1] = id, member
+    else
+      -- Someone else wrote it.
+      redis.call('ZREM', parked, member)
+    end
   end
   local taken = #entries > 0 and lend(entries) or 0
   if taken > 0 then
-    redis.call('ZREM', parked, unpack(members, 1, taken))
+    redis.call('ZREM', parked, unpack(parts, 1, taken))
     redis.call('HDEL', marks, unpack(entries, 1, taken))
   end
-  if #members < room and taken == #members then
+  if #members < room and taken == #entries then
     redis.call('HDEL', parked_tasks, task)
   end
 end
