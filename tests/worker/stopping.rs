@@ -86,7 +86,11 @@ async fn leaves_its_jobs_to_others(
     drops(runtime, running).await;
     assert_eq!(handle.readiness().reasons(), [NotReady::NotRunning]);
     handle.stop();
-    assert_eq!(job.status().await.unwrap(), JobStatus::Running);
+    // A connection that was opened in that runtime ends with it, and whoever uses it next is told so.
+    eventually("the job still counts as running", BOUND, async || {
+        matches!(job.status().await, Ok(JobStatus::Running)).then_some(())
+    })
+    .await;
     let other = bench.start(bench.worker().lease(lease));
     eventually("another worker begins the job", BOUND, async || {
         (bench.notes.all().iter().filter(|note| *note == "begin a").count() == 2).then_some(())
