@@ -143,9 +143,9 @@ scripts! {
     COUNTS "counts" " flags=no-writes" ["clock" "done"];
     FSCK_WORKER "fsck/worker" " flags=allow-oom" ["clock"];
     FSCK_NAMES "fsck/names" " flags=no-writes" ["clock"];
-    FSCK_RUNNING "fsck/running" " flags=allow-oom" ["clock" "record" "kind"];
+    FSCK_RUNNING "fsck/running" " flags=allow-oom" ["clock" "record" "kind" "only_here"];
     FSCK_INDEX "fsck/index" " flags=allow-oom" ["clock" "record" "kind"];
-    FSCK_LIST "fsck/list" " flags=allow-oom" ["clock" "record" "kind" "take_out"];
+    FSCK_LIST "fsck/list" " flags=allow-oom" ["clock" "record" "kind" "only_here" "take_out"];
     FSCK_BESIDE "fsck/beside" " flags=allow-oom" ["clock" "record" "kind"];
     FSCK_JOBS "fsck/jobs" " flags=no-writes" ["clock" "record"];
     FSCK_LOST "fsck/lost" " flags=no-writes" ["clock" "record" "incarnations" "kind" "free"];

@@ -152,12 +152,23 @@ impl Check<'_> {
             return Ok(());
         }
         self.again(|id| _ = suspects.remove(id)).await?;
+        self.judge(&script::FSCK_UNMARK, "fsck/unmark", suspects, (Flaw::Leftover, "marks")).await
+    }
+
+    /// Has a script judge what is left of the suspects; those that it names have the flaw.
+    async fn judge(
+        &mut self,
+        script: &'static script::Script,
+        name: &str,
+        suspects: BTreeSet<RawId>,
+        (flaw, place): (Flaw, &str),
+    ) -> Result<(), Error> {
         let ids: Vec<RawId> = suspects.into_iter().collect();
         for ids in ids.chunks(MAX_JUDGED) {
-            let call = self.call(&script::FSCK_UNMARK, &[]).flag(self.repair);
+            let call = self.call(script, &[]).flag(self.repair);
             let call = ids.iter().fold(call, |call, id| call.arg(&**id));
-            for id in self.ask(call, |ids| answer::ids("fsck/unmark", ids)).await? {
-                self.tally.add(Flaw::Leftover, "marks", shown(&id), self.repair);
+            for id in self.ask(call, |ids| answer::ids(name, ids)).await? {
+                self.tally.add(flaw, place, shown(&id), self.repair);
             }
         }
         Ok(())
@@ -172,15 +183,7 @@ impl Check<'_> {
         let walked = self.notes(&mut |id| _ = suspects.remove(&id)).await;
         self.first = first;
         walked?;
-        let ids: Vec<RawId> = suspects.into_iter().collect();
-        for ids in ids.chunks(MAX_JUDGED) {
-            let call = self.call(&script::FSCK_REMEMBER, &[]).flag(self.repair);
-            let call = ids.iter().fold(call, |call, id| call.arg(&**id));
-            for id in self.ask(call, |ids| answer::ids("fsck/remember", ids)).await? {
-                self.tally.add(Flaw::NeverForgotten, "jobs", shown(&id), self.repair);
-            }
-        }
-        Ok(())
+        self.judge(&script::FSCK_REMEMBER, "fsck/remember", suspects, (Flaw::NeverForgotten, "jobs")).await
     }
 }
 

@@ -38,19 +38,7 @@ for i = #entries, 1, -1 do
     removed[#removed + 1] = at
   else
     ids[#ids + 1] = id
-    local member = marked[i] and string.match(marked[i], '^parked (.*)$')
-    local is_parked = member and redis.call('ZSCORE', parked, member)
-    if due[i] or died[i] or is_parked then
-      find('t', id, repair)
-      if repair then
-        redis.call('ZREM', scheduled, id)
-        redis.call('ZREM', dead, id)
-        if is_parked then
-          redis.call('ZREM', parked, member)
-          redis.call('HDEL', marks, id)
-        end
-      end
-    end
+    only_here(id, marked[i], due[i], died[i], repair)
   end
   if bytes > MAX_BYTES then
     break

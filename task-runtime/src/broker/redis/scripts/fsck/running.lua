@@ -10,19 +10,7 @@ for _, id in ipairs(page[2]) do
   local what = kind(id)
   if what == 'e' then
     ids[#ids + 1] = id
-    local mark = redis.call('HGET', marks, id)
-    local member = mark and string.match(mark, '^parked (.*)$')
-    if redis.call('ZSCORE', scheduled, id) or redis.call('ZSCORE', dead, id) or member and redis.call('ZSCORE', parked, member) then
-      find('t', id, repair)
-      if repair then
-        redis.call('ZREM', scheduled, id)
-        redis.call('ZREM', dead, id)
-        if member then
-          redis.call('ZREM', parked, member)
-          redis.call('HDEL', marks, id)
-        end
-      end
-    end
+    only_here(id, redis.call('HGET', marks, id), redis.call('ZSCORE', scheduled, id), redis.call('ZSCORE', dead, id), repair)
   else
     local removes = repair and (what == 'r' or not registered)
     find(what == 'r' and 'e' or 'd', id, removes)
