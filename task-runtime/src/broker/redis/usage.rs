@@ -67,7 +67,7 @@ impl RedisBroker {
         Ok(Usage {
             cpu: info.seconds("used_cpu_user") + info.seconds("used_cpu_sys"),
             commands: info.number("total_commands_processed"),
-            calls: ["eval", "evalsha", "blpop", "echo"].map(|command| info.calls(command)).iter().sum(),
+            calls: ["eval", "evalsha", "blpop", "echo", "info"].map(|command| info.calls(command)).iter().sum(),
             wire_bytes: info.number("total_net_input_bytes") + info.number("total_net_output_bytes"),
             memory: info.number("used_memory"),
         })

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use crate::broker::redis::FLOOR_BATCH;
 use crate::broker::{Broker as _, Due, Incarnation, MAX_TURN, NewJob, Retention, Turn, TurnAnswer};
 use crate::cli::Exit;
 use crate::error::Error;
 use crate::job::{EndRecord, JobId, QueueName, Settlement};
 
-use super::enqueue::fill;
+use super::enqueue::{fill, fill_floor};
 use super::meter::{Cost, Meter};
 use super::report::{Report, Row, Target};
 use super::scratch::Scratch;
@@ -21,42 +22,94 @@ const BATCHES: u64 = 100;
 const ROUNDS: usize = 9;
 /// Jobs that run beside a heartbeat.
 const RUNNING: [u64; 2] = [128, 10_112];
-/// Heartbeats that are timed.
-const BEATS: u64 = 2_000;
+/// Heartbeats of a round.
+const BEATS: u64 = 1_000;
 const LEASE: Duration = Duration::from_secs(60);
 
 pub(super) async fn measure(scratch: &Scratch, scale: Scale, report: &mut Report) -> Result<(), Exit> {
     let backlogs: Vec<u64> =
         BACKLOGS.into_iter().filter(|waiting| *waiting < scale.backlog).chain([scale.backlog]).collect();
-    let mut bares = Vec::new();
-    for waiting in &backlogs {
+    let mut beside = Vec::new();
+    for waiting in backlogs {
         let bare = Bare::begin(scratch).await?;
-        fill(scratch, &bare.queue, *waiting, SMALL).await?;
-        bares.push((bare, Vec::new()));
+        fill(scratch, &bare.queue, waiting, SMALL).await?;
+        let floor = scratch.queue();
+        fill_floor(scratch, &floor, waiting, SMALL).await?;
+        beside.push(Beside { waiting, bare, costs: Vec::new(), floor, floor_costs: Vec::new() });
     }
     // In turn, so that a machine that becomes slower does so for all of them.
     for _ in 0..ROUNDS {
+        for one in &mut beside {
+            one.costs.push(one.bare.work().await?);
+            one.floor_costs.push(work_of_floor(scratch, &one.floor).await?);
+        }
+    }
+    let first = beside[0].waiting;
+    let [base, floor_base] = beside[0].server_us();
+    for one in &beside {
+        let [cost, floor] = one.server_us();
+        let row = Row::new(format!("server CPU beside {} jobs", one.waiting), cost, "µs/job");
+        let row = row.beside(format!("beside {first}"), base);
+        report.add(if one.waiting > first { row.target(Target::AtMost(1.2)) } else { row });
+        // The hash of the jobs is the server's own, and grows for the floor too.
+        report.add(Row::new("  the floor", floor, "µs/job").beside(format!("beside {first}"), floor_base));
+    }
+    scratch.erase().await?;
+    heartbeats(scratch, report).await
+}
+
+/// What so many waiting jobs are measured with.
+struct Beside<'a> {
+    waiting: u64,
+    bare: Bare<'a>,
+    costs: Vec<Cost>,
+    floor: QueueName,
+    floor_costs: Vec<Cost>,
+}
+
+impl Beside<'_> {
+    /// Of a job, and of one of the floor.
+    fn server_us(&self) -> [f64; 2] {
+        [&self.costs, &self.floor_costs].map(|costs| Cost::median(costs).server_us)
+    }
+}
+
+/// The same batches with the floor's scripts.
+async fn work_of_floor(scratch: &Scratch, queue: &QueueName) -> Result<Cost, Exit> {
+    let meter = Meter::start(scratch.broker(), queue).await?;
+    let floor = scratch.broker().floor(queue);
+    for _ in 0..BATCHES {
+        fill_floor(scratch, queue, FLOOR_BATCH as u64, SMALL).await?;
+        let (ids, _payloads) = floor.take().await?;
+        floor.finish(&ids).await?;
+    }
+    meter.stop(BATCHES * FLOOR_BATCH as u64).await
+}
+
+/// Heartbeats of incarnations that have more and more on loan, in turn as above.
+async fn heartbeats(scratch: &Scratch, report: &mut Report) -> Result<(), Exit> {
+    let mut bares = Vec::new();
+    for running in RUNNING {
+        let mut bare = Bare::begin(scratch).await?;
+        fill(scratch, &bare.queue, running, SMALL).await?;
+        while (bare.on_loan.len() as u64) < running {
+            bare.turn(0, MAX_TURN).await?;
+        }
+        bares.push((bare, Vec::new()));
+    }
+    for _ in 0..ROUNDS {
         for (bare, costs) in &mut bares {
-            costs.push(bare.work().await?);
+            costs.push(bare.beat().await?);
         }
     }
     let base = Cost::median(&bares[0].1).server_us;
-    for (waiting, (_, costs)) in backlogs.iter().zip(&bares) {
-        let cost = Cost::median(costs).server_us;
-        let row = Row::new(format!("server CPU beside {waiting} jobs"), cost, "µs/job");
-        let row = row.beside(format!("beside {}", backlogs[0]), base);
-        report.add(if *waiting > backlogs[0] { row.target(Target::AtMost(1.2)) } else { row });
-    }
-    scratch.erase().await?;
-    let mut first = None;
-    for running in RUNNING {
-        let beat = heartbeat(scratch, running).await?;
-        let base = *first.get_or_insert(beat);
-        let row = Row::new(format!("heartbeat beside {running} running jobs"), beat, "µs of CPU");
+    for (running, (_, costs)) in RUNNING.into_iter().zip(&bares) {
+        let row =
+            Row::new(format!("heartbeat beside {running} running jobs"), Cost::median(costs).server_us, "µs of CPU");
         let row = row.beside(format!("beside {}", RUNNING[0]), base);
         report.add(if running > RUNNING[0] { row.target(Target::AtMost(1.2)) } else { row });
     }
-    Ok(())
+    scratch.erase().await
 }
 
 /// An incarnation without a worker, so that nothing but the scripts is measured.
@@ -114,6 +167,15 @@ impl<'a> Bare<'a> {
         meter.stop(BATCHES * MAX_TURN as u64).await
     }
 
+    /// Nothing but heartbeats.
+    async fn beat(&self) -> Result<Cost, Exit> {
+        let meter = Meter::start(self.scratch.broker(), &self.queue).await?;
+        for _ in 0..BEATS {
+            self.scratch.broker().heartbeat(&self.queue, &self.incarnation, LEASE).await?;
+        }
+        meter.stop(BEATS).await
+    }
+
     async fn enqueue(&self) -> Result<(), Error> {
         let job = |_| NewJob {
             id: JobId::random(),
@@ -124,23 +186,4 @@ impl<'a> Bare<'a> {
         let batch: Vec<_> = (0..MAX_TURN).map(job).collect();
         self.scratch.broker().enqueue(&self.queue, &batch, None).await.map(drop)
     }
-}
-
-/// Processor time of the server for one heartbeat of a worker that runs so many jobs.
-async fn heartbeat(scratch: &Scratch, running: u64) -> Result<f64, Exit> {
-    let mut bare = Bare::begin(scratch).await?;
-    fill(scratch, &bare.queue, running, SMALL).await?;
-    while (bare.on_loan.len() as u64) < running {
-        bare.turn(0, MAX_TURN).await?;
-    }
-    let meter = Meter::start(scratch.broker(), &bare.queue).await?;
-    for _ in 0..BEATS {
-        scratch.broker().heartbeat(&bare.queue, &bare.incarnation, LEASE).await?;
-    }
-    let cost = meter.stop(BEATS).await?;
-    while !bare.on_loan.is_empty() {
-        bare.turn(MAX_TURN, 0).await?;
-    }
-    scratch.erase().await?;
-    Ok(cost.server_us)
 }

@@ -30,7 +30,7 @@ const LARGE: usize = 10 * 1024;
 const FEWER_LARGE: u64 = 20;
 
 /// How often what there are targets for is measured, in turn with what it is compared with.
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 5;
 
 /// How much is measured.
 #[derive(Clone, Copy)]

@@ -19,6 +19,8 @@ pub(super) enum Target {
     AtMost(f64),
     /// Less than this.
     Under(f64),
+    /// No more than this.
+    Within(f64),
 }
 
 /// One figure.
@@ -57,6 +59,7 @@ impl Row {
             Target::AtLeast(least) => ratio >= least,
             Target::AtMost(most) => ratio <= most,
             Target::Under(most) => self.value < most,
+            Target::Within(most) => self.value <= most,
         })
     }
 
@@ -65,6 +68,7 @@ impl Row {
             Target::AtLeast(least) => format!("≥ {least} ×"),
             Target::AtMost(most) => format!("≤ {most} ×"),
             Target::Under(most) => format!("< {most}"),
+            Target::Within(most) => format!("≤ {most}"),
         })?;
         let mark = if self.is_met() == Some(true) { "✓" } else { "✗ missed" };
         Some(format!("{text} {mark}"))
@@ -170,7 +174,8 @@ mod tests {
         let row = Row::new("x", 7.0, "jobs/s").beside("floor", 10.0);
         assert_eq!(row.clone().target(Target::AtLeast(0.7)).is_met(), Some(true));
         assert_eq!(row.clone().target(Target::AtMost(0.6)).is_met(), Some(false));
-        assert_eq!(row.target(Target::Under(7.0)).is_met(), Some(false));
+        assert_eq!(row.clone().target(Target::Under(7.0)).is_met(), Some(false));
+        assert_eq!(row.target(Target::Within(7.0)).is_met(), Some(true));
         assert_eq!(Row::new("x", 7.0, "ms").target(Target::AtMost(1.0)).is_met(), Some(false));
     }
 }
