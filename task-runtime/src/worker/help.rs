@@ -1,7 +1,9 @@
 //! The second incarnation on one queue, which helps when there are more jobs than one turn carries.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use tokio::task::yield_now;
 use tokio::time::Instant;
 
 use super::inbox::Inbox;
@@ -30,6 +32,36 @@ pub(super) struct Help {
     pub(super) at: usize,
     /// Whether it was called.
     pub(super) called: bool,
+}
+
+/// Turns of a worker that are on their way to a connection.
+///
+/// Requests that reach a server together are answered together, when all of them are done. Then its lanes wait
+/// for it together, and it for them, from turn to turn. So a lane lets what is being written go first, and
+/// what it sends itself arrives while the server works.
+#[derive(Default)]
+pub(super) struct Departures(AtomicUsize);
+
+impl Departures {
+    /// Lets the turn of another lane go first that is about to be written.
+    pub(super) async fn wait(&self) {
+        if self.0.load(Ordering::Relaxed) > 0 {
+            yield_now().await;
+        }
+    }
+
+    /// Lets whatever writes a request to its connection do so.
+    pub(super) async fn depart(&self) {
+        struct Departing<'a>(&'a AtomicUsize);
+        impl Drop for Departing<'_> {
+            fn drop(&mut self) {
+                self.0.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+        self.0.fetch_add(1, Ordering::Relaxed);
+        let _departing = Departing(&self.0);
+        yield_now().await;
+    }
 }
 
 impl Lane {

@@ -16,7 +16,7 @@ use super::board::Board;
 use super::deaths::Deaths;
 use super::executor::{Arrived, Executor};
 use super::heartbeat::Beat;
-use super::help::Part;
+use super::help::{Departures, Part};
 use super::inbox::Inbox;
 use super::pause::Pause;
 use super::permits::{Permits, Reserved};
@@ -46,6 +46,7 @@ pub(super) struct Shared {
     pub(super) burst: bool,
     /// Whether the worker has several lanes.
     pub(super) in_company: bool,
+    pub(super) departures: Departures,
 }
 
 impl Shared {

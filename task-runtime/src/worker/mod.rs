@@ -42,7 +42,7 @@ use deaths::Deaths;
 use eviction::Eviction;
 use executor::Executor;
 use heartbeat::Heartbeats;
-use help::{Help, Part};
+use help::{Departures, Help, Part};
 use inbox::Inbox;
 use lane::{Lane, Shared};
 use permits::{Permits, Seat, Sharing};
@@ -149,6 +149,7 @@ impl Worker {
             retention: self.retention,
             burst: self.burst,
             in_company: self.queues.len() > 1 || !helps.is_empty(),
+            departures: Departures::default(),
         });
         let mut running = JoinSet::new();
         // What goes on beside the lanes ends with them.

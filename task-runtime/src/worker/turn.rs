@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::poll_immediate;
-use tokio::task::yield_now;
 use tokio::time::Instant;
 
 use crate::broker::{Claim, MAX_TURN, Turn, TurnAnswer, TurnDone};
@@ -51,6 +50,7 @@ impl Lane {
     async fn exchange(&mut self, stage: Stage) -> Result<bool, Error> {
         self.begin().await?;
         self.adopt().await?;
+        self.shared.departures.wait().await;
         let moves = self.shared.permits.moves();
         let turn = Arc::new(self.next_turn(stage));
         self.under_way = Some(Arc::clone(&turn));
@@ -59,8 +59,7 @@ impl Lane {
             let mut asked = broker.turn(&queue, &turn);
             let at_once = poll_immediate(&mut asked).await;
             if at_once.is_none() && !self.arrived.is_empty() {
-                // Whatever writes the request to the connection goes first.
-                yield_now().await;
+                self.shared.departures.depart().await;
             }
             // What the last turn claimed begins while the broker works on this one.
             self.begin_arrived();
