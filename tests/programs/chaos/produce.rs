@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{env, iter};
 
 use fastrand::Rng;
@@ -24,6 +24,11 @@ const POISON_EVERY: Duration = Duration::from_secs(60);
 const RECENT: usize = 50;
 /// How often a job of which it is not known whether it was enqueued is sent again at most.
 const SENDS: usize = 3;
+/// Most jobs of a queue that wait before no more are added: what there is when the faults are over must be done in
+/// the time that is given for it, however long they went on.
+const BACKLOG: usize = 1_000;
+/// How often it is asked how many wait.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// How long a value is waited for.
 const VALUE: Duration = Duration::from_secs(30);
 
@@ -66,6 +71,9 @@ struct Producer {
     recent: Vec<(String, Order)>,
     poison_until_us: u64,
     poison_from_us: u64,
+    /// Queues to which jobs may be added.
+    open: Vec<&'static str>,
+    look_at: Instant,
 }
 
 #[expect(clippy::disallowed_methods, reason = "a producer has a pace")]
@@ -88,11 +96,31 @@ impl Producer {
         let poison_from_us = now_us() + first_after.as_micros() as u64;
         let (random, recent) = (Rng::with_seed(variable(SEED)), Vec::new());
         let poison_until_us = variable(POISON_UNTIL);
-        Producer { name, client, random, next: 0, recent, poison_until_us, poison_from_us }
+        let (open, look_at) = (QUEUES.to_vec(), Instant::now());
+        Producer { name, client, random, next: 0, recent, poison_until_us, poison_from_us, open, look_at }
+    }
+
+    /// Leaves the queues alone that have enough. One that cannot be asked stays as it was.
+    async fn look(&mut self) {
+        if self.look_at > Instant::now() {
+            return;
+        }
+        for name in QUEUES {
+            let queue = QueueName::new(name).expect("the name is valid");
+            if let Ok(counts) = self.client.counts(&queue).await {
+                self.open.retain(|open| *open != name);
+                if counts.ready + counts.scheduled < BACKLOG {
+                    self.open.push(name);
+                }
+            }
+        }
+        self.look_at = Instant::now() + LOOK_EVERY;
     }
 
     async fn round(&mut self) {
+        self.look().await;
         match self.random.u32(0..100) {
+            0..82 if self.open.is_empty() => {}
             0..68 => {
                 let (id, order) = self.draw();
                 self.send(&id, &order).await;
@@ -129,7 +157,7 @@ impl Producer {
     }
 
     fn order(&mut self) -> Order {
-        let random = &mut self.random;
+        let (random, open) = (&mut self.random, &self.open);
         let may_poison = now_us() >= self.poison_from_us && now_us() < self.poison_until_us;
         let (mut max_attempts, mut max_crashes) = (random.u32(2..5), 50);
         let act = match random.u32(0..1_000) {
@@ -153,7 +181,7 @@ impl Producer {
         let keep_s = [None, None, None, Some(0), Some(60), Some(7_200)][random.usize(0..6)];
         Order {
             // Those that end their process would stop the others too often.
-            queue: if act == Act::Aborts { QUEUES[2] } else { QUEUES[random.usize(0..3)] }.to_owned(),
+            queue: if act == Act::Aborts { QUEUES[2] } else { open[random.usize(0..open.len())] }.to_owned(),
             act,
             value: random.u8(0..8) > 0,
             // A backlog of what ends its process would still be there at the end.
