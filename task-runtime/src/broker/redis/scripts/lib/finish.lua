@@ -45,12 +45,16 @@ local function note_done_facts(total, ms)
   note('done', int(total) .. ' ' .. int(ms))
 end
 
+-- What a call that may fail answered, if it did not.
+local function unless_failed(worked, ...)
+  return worked and {...} or {}
+end
+
 -- The ids in 'id NUL id …', of which there should be count.
 local function ids_in(names, count)
-  local ids = {pcall(struct.unpack, string.rep('s', math.min(count, #names)), names .. '\0')}
-  if table.remove(ids, 1) and ids[#ids] == #names + 2 then
-    -- The last value says where reading ended.
-    ids[#ids] = nil
+  local ids = unless_failed(pcall(struct.unpack, string.rep('s', math.min(count, #names)), names .. '\0'))
+  -- The last value says where reading ended.
+  if table.remove(ids) == #names + 2 then
     return ids
   end
   ids = {}
