@@ -57,13 +57,14 @@ fn jobs_and_tasks_are_plain_data() {
 }
 
 #[test]
-fn lua_lives_in_the_scripts_folder() {
-    assert_none(&rules::lua(&runtime(), "broker/redis/scripts"));
+fn lua_lives_in_the_scripts_folders() {
+    assert_none(&rules::lua(&runtime(), &["broker/redis/scripts", "cache/session/redis/scripts"]));
 }
 
 #[test]
 fn keys_are_made_in_one_place() {
-    assert_none(&rules::keys(&runtime(), &["broker/redis/keys", "broker/redis/fuzzing"]));
+    let places = ["broker/redis/keys", "broker/redis/fuzzing", "cache/session/redis/keys"];
+    assert_none(&rules::keys(&runtime(), &places));
 }
 
 #[test]

@@ -76,12 +76,12 @@ pub(crate) fn plain_data(sources: &[Source], places: &[&str]) -> Vec<String> {
     violations
 }
 
-/// Scripts are files of the folder `scripts`; elsewhere there is neither a Lua file nor Lua in a string.
-pub(crate) fn lua(sources: &[Source], scripts: &str) -> Vec<String> {
-    let folder = format!("{scripts}/");
-    let outside = |source: &&Source| source.is_lua() && !source.in_crate().starts_with(&folder);
+/// Scripts are files of the folders `scripts`; elsewhere there is neither a Lua file nor Lua in a string.
+pub(crate) fn lua(sources: &[Source], scripts: &[&str]) -> Vec<String> {
+    let inside = |source: &Source| scripts.iter().any(|folder| source.in_crate().starts_with(&format!("{folder}/")));
+    let outside = sources.iter().filter(|source| source.is_lua() && !inside(source));
     let mut violations: Vec<String> =
-        sources.iter().filter(outside).map(|source| format!("{} is not in {scripts}", source.path)).collect();
+        outside.map(|source| format!("{} is not in {}", source.path, scripts.join(" or "))).collect();
     for (source, scan) in scans(sources) {
         let calls = ["redis.call(", "redis.pcall("];
         for literal in scan.literals.iter().filter(|literal| calls.iter().any(|call| literal.what.contains(call))) {

@@ -85,7 +85,7 @@ fn a_job_that_waits_reads_or_asks_for_the_time_is_found() {
 
 #[test]
 fn lua_elsewhere_is_found() {
-    let scripts = "broker/redis/scripts";
+    let scripts = &["broker/redis/scripts"];
     let inside = source("broker/redis/scripts/lib/fence.lua", "redis.call('PING')");
     let outside = source("cache/get.lua", "redis.call('PING')");
     assert_eq!(lua(&[inside, outside], scripts), ["task-runtime/src/cache/get.lua is not in broker/redis/scripts"]);
