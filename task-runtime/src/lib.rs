@@ -5,6 +5,8 @@
 mod fail_point;
 
 pub mod broker;
+#[cfg(feature = "sessions")]
+pub mod cache;
 #[cfg(feature = "cli")]
 mod cli;
 pub mod client;

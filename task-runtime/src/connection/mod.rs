@@ -57,7 +57,7 @@ pub(crate) struct Redirect {
     place: String,
     /// Whether it only has them for a request that says `ASKING`, while they are on their way to it.
     asking: bool,
-    reason: String,
+    pub(crate) reason: String,
 }
 
 impl From<Malformed> for Fault {

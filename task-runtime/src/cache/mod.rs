@@ -1,0 +1,4 @@
+//! What is kept for a while beside the jobs: the sessions of visitors.
+
+#[cfg(feature = "sessions")]
+pub mod session;

@@ -1,0 +1,119 @@
+//! What the scripts answer, read into the words of the seam.
+
+use redis::{FromRedisValue, Value};
+
+use super::super::store::{Found, Head, Listed, Read, Whole, Written};
+use super::super::token::SessionHandle;
+use crate::connection::Malformed;
+
+type Answer<T> = Result<T, Malformed>;
+
+pub(super) fn read(reply: Value) -> Answer<Found<Read>> {
+    found("read", reply, |head, rest| {
+        let values: Answer<_> = rest.map(|value| typed("read", value)).collect();
+        Ok(Read { head, values: values? })
+    })
+}
+
+pub(super) fn whole(reply: Value) -> Answer<Found<Whole>> {
+    found("whole", reply, |head, mut rest| {
+        let mut fields = Vec::new();
+        while let Some(name) = rest.next() {
+            fields.push((typed("whole", name)?, next("whole", &mut rest)?));
+        }
+        Ok(Whole { head, fields })
+    })
+}
+
+pub(super) fn ended(reply: Value) -> Answer<Found<Head>> {
+    found("end", reply, |head, _| Ok(head))
+}
+
+pub(super) fn written(reply: Value) -> Answer<Written> {
+    const SCRIPT: &str = "write";
+    let mut parts = match reply {
+        Value::BulkString(word) => {
+            return match &*word {
+                b"ended" => Ok(Written::Ended),
+                b"unknown" => Ok(Written::Unknown),
+                b"number" => Ok(Written::NotANumber),
+                _ => Err(unexpected(SCRIPT, word)),
+            };
+        }
+        Value::Array(parts) => parts.into_iter(),
+        other => return Err(unexpected(SCRIPT, other)),
+    };
+    let word: String = next(SCRIPT, &mut parts)?;
+    Ok(match &*word {
+        "done" => Written::Done { head: head(SCRIPT, &mut parts)?, sum: next(SCRIPT, &mut parts)? },
+        "differs" => Written::Differs(next(SCRIPT, &mut parts)?),
+        "long" => Written::LongField { name: next(SCRIPT, &mut parts)?, bytes: next(SCRIPT, &mut parts)? },
+        "fields" => Written::ManyFields(next(SCRIPT, &mut parts)?),
+        "bytes" => Written::ManyBytes(next(SCRIPT, &mut parts)?),
+        _ => return Err(unexpected(SCRIPT, word)),
+    })
+}
+
+pub(super) fn handles(reply: Value) -> Answer<Vec<SessionHandle>> {
+    let handles: Vec<String> = typed("enlist", reply)?;
+    Ok(handles.iter().filter_map(|handle| handle.parse().ok()).collect())
+}
+
+pub(super) fn listed(reply: Value) -> Answer<Vec<Listed>> {
+    let parts: Vec<String> = typed("listed", reply)?;
+    let listed = |pair: &[String]| {
+        let age_ms = pair[1].parse().map_err(|_| unexpected("listed", &pair[1]))?;
+        // A member that is no handle was put there by others.
+        Ok(pair[0].parse().ok().map(|session| Listed { session, age_ms }))
+    };
+    parts.chunks_exact(2).map(listed).filter_map(Result::transpose).collect()
+}
+
+/// What `delist` answers, which says nothing.
+pub(super) fn count(reply: Value) -> Answer<()> {
+    typed::<i64>("delist", reply).map(drop)
+}
+
+fn found<T>(
+    script: &str,
+    reply: Value,
+    read: impl FnOnce(Head, std::vec::IntoIter<Value>) -> Answer<T>,
+) -> Answer<Found<T>> {
+    let mut parts = match reply {
+        Value::BulkString(word) => {
+            return match &*word {
+                b"ended" => Ok(Found::Ended),
+                b"unknown" => Ok(Found::Unknown),
+                _ => Err(unexpected(script, word)),
+            };
+        }
+        Value::Array(parts) => parts.into_iter(),
+        other => return Err(unexpected(script, other)),
+    };
+    match next::<String>(script, &mut parts)?.as_str() {
+        "there" => Ok(Found::There(read(head(script, &mut parts)?, parts)?)),
+        word => Err(unexpected(script, word)),
+    }
+}
+
+fn head(script: &str, parts: &mut std::vec::IntoIter<Value>) -> Answer<Head> {
+    Ok(Head {
+        created_ms: next(script, parts)?,
+        seen_ms: next(script, parts)?,
+        user: next(script, parts)?,
+        moved: next::<i64>(script, parts)? == 1,
+    })
+}
+
+fn next<T: FromRedisValue>(script: &str, parts: &mut std::vec::IntoIter<Value>) -> Answer<T> {
+    typed(script, parts.next().ok_or_else(|| unexpected(script, "too little"))?)
+}
+
+fn typed<T: FromRedisValue>(script: &str, value: Value) -> Answer<T> {
+    T::from_redis_value(value).map_err(|_| Malformed(format!("`{script}` answered what is of another type")))
+}
+
+/// A reply that does not have the form which its script promises. It is not shown: it may hold what a visitor stored.
+fn unexpected(script: &str, _: impl std::fmt::Debug) -> Malformed {
+    Malformed(format!("`{script}` answered what it never does"))
+}
