@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use support::{Fault, On, Server, When, goes_on_for};
 use task_runtime::prelude::*;
+use task_runtime::{Error, JobStatus};
 
 use crate::BOUND;
 use crate::fixture::{Bench, Mark, Told, pass, queue};
@@ -103,4 +104,25 @@ async fn too_few_replicas_are_told_by_name_at_once_and_waited_out_by_workers() {
     bench.ends_well(&Told { acknowledged: vec![job], ..Told::default() }, 1).await;
     assert_eq!(bench.ledger.of(2).begun, 0);
     worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_look_whose_answer_is_lost_is_repeated_and_never_in_doubt() {
+    let bench = Bench::new(Server::redis()).await;
+    let producer = bench.beyond().await;
+    let job = Mark::new(1, 0).options().enqueue_on(&producer).await.unwrap();
+    for (script, fault) in [("status", Fault::Cut), ("counts", Fault::Refuse), ("status", Fault::DropReply)] {
+        let lost = bench.proxy.inject(On::Script(script), When::Nth(1), fault);
+        if script == "counts" {
+            assert_eq!(producer.counts(&queue()).await.unwrap().ready, 1);
+        } else {
+            // Answers that went astray are noticed at the next one.
+            let (one, other) = tokio::join!(job.status(), job.status());
+            assert_eq!((one.unwrap(), other.unwrap()), (JobStatus::Ready, JobStatus::Ready));
+        }
+        lost.wait(1, BOUND);
+    }
+    bench.proxy.inject(On::Script("status"), When::Always, Fault::Cut);
+    let error = job.status().await.unwrap_err();
+    assert!(matches!(error, Error::Unavailable { .. }), "nothing can have happened: {error}");
 }

@@ -143,10 +143,10 @@ async fn an_answer_out_of_step_ends_the_connection_for_all_who_wait_on_it() {
     let before = bench.proxy.accepted();
     let line = Duration::from_millis(200);
     bench.proxy.set(Way::Replies, Line::delay(line));
-    bench.proxy.inject(On::Script("status"), When::Nth(1), Fault::DropReply);
+    bench.proxy.inject(On::Script("cancel"), When::Nth(1), Fault::DropReply);
     let jobs: Vec<_> = (1..=8).map(job).collect();
-    for status in join_all(jobs.iter().map(JobHandle::status)).await {
-        let error = status.unwrap_err();
+    for cancelled in join_all(jobs.iter().map(JobHandle::cancel)).await {
+        let error = cancelled.unwrap_err();
         // The last of them would wait for an answer that never comes.
         assert!(error.outcome_unknown() && !error.to_string().contains("no answer"), "{error}");
     }

@@ -1,6 +1,6 @@
 //! One call of a script: keys and arguments, written straight into the request.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use redis::{Arg, Cmd, ToRedisArgs, Value};
 
@@ -15,6 +15,8 @@ use crate::job::{JobId, Settlement};
 const FEW_ARGS: usize = 64;
 /// Room for their bytes.
 const FEW_BYTES: usize = 2 * 1024;
+/// A look is repeated if it failed so soon; after a time-out whoever asked has waited long enough.
+const LOOK_AGAIN_WITHIN: Duration = Duration::from_secs(1);
 /// What stands before an end record, and never before an envelope (`lib/record.lua`).
 const END: u8 = b'=';
 
@@ -43,18 +45,21 @@ impl Call {
     }
 
     /// Sends it, and has `read` read what the script answers. A script that the server does not know is
-    /// loaded on the way.
+    /// loaded on the way; one that only looks is sent again when its connection died at once, which is no news
+    /// of what it looks for.
     pub(super) async fn send<T>(
         self,
         servers: &Servers,
         read: impl Fn(Value) -> Result<T, Malformed>,
     ) -> Result<T, Fault> {
+        let (looks, started) = (self.script.looks, Instant::now());
         let request = Request::script(self.command);
-        match servers.send(&self.tag, &request, &read).await {
-            Err(Fault::NoScript) => {
-                let request = Request::script(with_source(self.script, request.command()));
-                servers.send(&self.tag, &request, &read).await
-            }
+        let mut answer = send_with_source(self.script, &self.tag, &request, servers, &read).await;
+        if looks && matches!(answer, Err(Fault::Lost(_))) && started.elapsed() < LOOK_AGAIN_WITHIN {
+            answer = send_with_source(self.script, &self.tag, &request, servers, &read).await;
+        }
+        match answer {
+            Err(Fault::Lost(reason)) if looks => Err(Fault::Away(reason)),
             answer => answer,
         }
     }
@@ -163,6 +168,22 @@ impl Call {
 
     pub(super) fn released(self, id: &JobId, priority: u8) -> Self {
         self.moved("l", id, &[], "", priority)
+    }
+}
+
+async fn send_with_source<T>(
+    script: &Script,
+    tag: &str,
+    request: &Request,
+    servers: &Servers,
+    read: impl Fn(Value) -> Result<T, Malformed>,
+) -> Result<T, Fault> {
+    match servers.send(tag, request, &read).await {
+        Err(Fault::NoScript) => {
+            let request = Request::script(with_source(script, request.command()));
+            servers.send(tag, &request, &read).await
+        }
+        answer => answer,
     }
 }
 

@@ -25,6 +25,8 @@ const NUMBERED: &str = "\nend\nlocal number = table.remove(ARGV)\nreturn {script
 pub(super) struct Script {
     pub(super) source: String,
     pub(super) sha: String,
+    /// Whether it changes nothing, which the server makes sure of.
+    pub(super) looks: bool,
     keys: Vec<&'static str>,
 }
 
@@ -38,7 +40,7 @@ impl Script {
         }
         source.push_str(NUMBERED);
         let sha = Sha1::from(&source).digest().to_string();
-        Self { source, sha, keys }
+        Self { source, sha, looks: flags.contains("no-writes"), keys }
     }
 
     /// How many keys a call has that names `running` incarnations.
