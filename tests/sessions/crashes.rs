@@ -6,6 +6,7 @@
 //! acknowledged is missing; and no visitor has anything of another.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -69,6 +70,10 @@ fn histories() -> impl Strategy<Value = History> {
 struct Fleet {
     program: Box<dyn Fn() -> Program + Send + Sync>,
     places: RwLock<Vec<String>>,
+    /// Whether there are crashes to come.
+    crashing: AtomicBool,
+    /// Requests whose answer did not come.
+    unanswered: AtomicUsize,
 }
 
 impl Fleet {
@@ -79,7 +84,12 @@ impl Fleet {
                 .env("SESSIONS_URL", url.clone())
                 .env("SESSIONS_NAMESPACE", namespace.clone())
         };
-        Self { program: Box::new(program), places: RwLock::default() }
+        Self {
+            program: Box::new(program),
+            places: RwLock::default(),
+            crashing: AtomicBool::new(true),
+            unanswered: AtomicUsize::new(0),
+        }
     }
 
     fn start(&self) -> (Running, String) {
@@ -149,7 +159,10 @@ impl Visitor {
         let request = self.client.post(format!("{}{path}", self.fleet.place(process)));
         let cookie = self.cookie().clone();
         let request = cookie.into_iter().fold(request, |request, cookie| request.header("cookie", cookie));
-        let Ok(response) = request.send().await else { return false };
+        let Ok(response) = request.send().await else {
+            self.fleet.unanswered.fetch_add(1, Ordering::Relaxed);
+            return false;
+        };
         // What was not written, or may have been.
         let well = response.status().is_success();
         for cookie in response.headers().get_all("set-cookie") {
@@ -206,9 +219,13 @@ impl Visitor {
         }
     }
 
+    /// Plays the rounds, again and again while there are crashes.
     async fn play(self, rounds: Vec<Round>) {
         self.begin().await;
-        for (number, round) in rounds.into_iter().enumerate() {
+        let mut number = 0;
+        while number < rounds.len() || self.fleet.crashing.load(Ordering::Relaxed) {
+            let round = rounds[number % rounds.len()].clone();
+            number += 1;
             let lanes = round.lanes.into_iter().enumerate();
             let lanes = lanes.map(|(lane, steps)| tokio::spawn(self.clone().lane(lane, number, steps)));
             for lane in lanes.collect::<Vec<_>>() {
@@ -311,6 +328,7 @@ async fn play(raw: &Raw, history: History) {
         fleet.moved(number, place);
         raw.every_key_has_its_end();
     }
+    fleet.crashing.store(false, Ordering::Relaxed);
     for one in playing {
         one.await.expect("a visitor does not panic");
     }
@@ -318,6 +336,7 @@ async fn play(raw: &Raw, history: History) {
         visitor.check(&visitor.all().await);
     }
     assert!(raw.every_key_has_its_end() >= VISITORS);
+    assert!(fleet.unanswered.load(Ordering::Relaxed) > 0, "no request was in the middle of a crash");
 }
 
 fn histories_hold(make: fn() -> Raw) {
