@@ -225,6 +225,59 @@ pub(crate) async fn a_lifetime_ends_a_session_that_is_used(raw: &Raw) {
     assert!(start.elapsed() >= lifetime - Duration::from_millis(50), "{:?}", start.elapsed());
 }
 
+pub(crate) async fn a_session_with_a_ttl_of_its_own_lives_as_long_as_that(raw: &Raw) {
+    let (all, own) = (Duration::from_millis(300), Duration::from_secs(3600));
+    let sessions = raw.builder().ttl(all).touch_percent(50).build().unwrap();
+    let mut remembered = Visitor::new(&sessions);
+    let session = remembered.open();
+    session.set("a", "1").unwrap();
+    session.set_ttl(own).unwrap();
+    let headers = remembered.finish(&session).await.unwrap();
+    let cookie = headers[header::SET_COOKIE].to_str().unwrap();
+    assert!(cookie.ends_with("Max-Age=3600"), "{cookie}");
+    // And one that changes it later, and gets another id.
+    let mut later = Visitor::new(&sessions);
+    later.sets("a", "1").await;
+    later
+        .request(async |session| {
+            session.cycle_id();
+            session.set_user("42")?;
+            session.set_ttl(own)
+        })
+        .await
+        .unwrap();
+    // One whose own is shorter lives on while it is read.
+    let wide = raw.builder().ttl(own).touch_percent(10).build().unwrap();
+    let mut short = Visitor::new(&wide);
+    short
+        .request(async |session| {
+            session.set("a", "1")?;
+            session.set_ttl(all)
+        })
+        .await
+        .unwrap();
+    let (start, mut forgotten) = (std::time::Instant::now(), Visitor::new(&sessions));
+    forgotten.sets("a", "1").await;
+    eventually("three times the ttl of all has passed", BOUND, async || {
+        assert_eq!(short.reads("a").await.as_deref(), Some("1"), "it is used");
+        (start.elapsed() > 3 * all).then_some(())
+    })
+    .await;
+    assert_eq!(forgotten.reads("a").await, None);
+    for visitor in [&mut remembered, &mut later] {
+        assert_eq!(visitor.reads("a").await.as_deref(), Some("1"));
+        visitor.sets("b", "1").await;
+    }
+    assert_eq!(sessions.of_user("42").await.unwrap().len(), 1);
+    eventually("the short one has ended, because nobody reads it", BOUND, async || {
+        tokio::time::timeout(2 * all, std::future::pending::<()>()).await.unwrap_err();
+        short.clone().reads("a").await.is_none().then_some(())
+    })
+    .await;
+    let refused = remembered.request(async |session| session.set_ttl(Duration::ZERO)).await.unwrap_err();
+    assert!(matches!(refused, SessionError::Setting { .. }), "{refused}");
+}
+
 pub(crate) async fn a_new_session_cannot_begin_when_the_response_has_left(raw: &Raw) {
     let sessions = raw.sessions();
     let mut visitor = Visitor::new(&sessions);

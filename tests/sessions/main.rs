@@ -51,6 +51,7 @@ macro_rules! everywhere {
                     a_session_ends_when_it_is_not_used
                     reading_moves_the_end_on_and_sends_the_cookie_anew_but_not_each_time
                     a_lifetime_ends_a_session_that_is_used
+                    a_session_with_a_ttl_of_its_own_lives_as_long_as_that
                     a_new_session_cannot_begin_when_the_response_has_left
                 }
                 limits {

@@ -27,13 +27,15 @@ pub(crate) struct Changes {
     pub(crate) fields: BTreeMap<String, Change>,
     /// Whose session it is to be; `Some(None)` for nobody's.
     pub(crate) user: Option<Option<String>>,
+    /// How long the session is to live after it was last used, if not as long as all.
+    pub(crate) ttl: Option<Duration>,
     /// Whether the session is to get a new id.
     pub(crate) cycle: bool,
 }
 
 impl Changes {
     pub(crate) fn is_empty(&self) -> bool {
-        self.fields.is_empty() && self.user.is_none() && !self.cycle
+        self.fields.is_empty() && self.user.is_none() && self.ttl.is_none() && !self.cycle
     }
 
     /// Whether there would be something to keep if no session existed: who stores nothing gets none.
@@ -83,7 +85,7 @@ mod tests {
 
     #[test]
     fn a_batch_that_only_removes_begins_no_session() {
-        let mut changes = Changes { cycle: true, user: Some(None), ..Changes::default() };
+        let mut changes = Changes { cycle: true, user: Some(None), ttl: Some(Duration::MAX), ..Changes::default() };
         changes.remove("a");
         assert!(!changes.is_empty() && !changes.stores_something());
         changes.set("b", b"1".into(), Keep::WithSession);

@@ -104,14 +104,14 @@ impl Session {
             self.discard();
         }
         let sent = visit.at_the_end().await;
-        let (cookie, used) = {
+        let (cookie, used, ttl) = {
             let mut state = visit.state();
             state.finished = true;
-            (state.cookie.take(), state.used)
+            (state.cookie.take(), state.used, state.head.as_ref().and_then(|head| head.ttl))
         };
         let shared = &visit.shared;
         let cookie = cookie.map(|task| match task {
-            CookieTask::Keep(token) => shared.cookie.keep(&token, shared.life.ttl),
+            CookieTask::Keep(token) => shared.cookie.keep(&token, ttl.unwrap_or(shared.life.ttl)),
             CookieTask::Forget => shared.cookie.forget(),
         });
         if let Some(cookie) = cookie {

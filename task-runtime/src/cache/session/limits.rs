@@ -45,8 +45,8 @@ pub(crate) struct Life {
     pub(crate) ttl: Duration,
     /// After it began, however much it is used.
     pub(crate) lifetime: Option<Duration>,
-    /// How much time may pass until a read moves the end on.
-    pub(crate) touch_after: Duration,
+    /// Which part of the time to live may pass until a read moves the end on.
+    pub(crate) touch_percent: u8,
 }
 
 impl Limits {
@@ -67,7 +67,7 @@ impl Life {
         if touch_percent > 90 {
             return Err(setting("touch_percent", touch_percent.to_string(), "0 to 90, in percent of the ttl"));
         }
-        Ok(Self { ttl, lifetime, touch_after: ttl * u32::from(touch_percent) / 100 })
+        Ok(Self { ttl, lifetime, touch_percent })
     }
 }
 

@@ -54,6 +54,7 @@ impl Visit {
             life: shared.life,
             limits: shared.limits,
             user: changes.user.clone(),
+            ttl: changes.ttl,
             guard,
             add,
             fields: changes.fields.iter().map(|(name, change)| (name.clone(), change.clone())).collect(),
@@ -107,7 +108,9 @@ impl Visit {
         };
         let mut too_many = Vec::new();
         if let Some(user) = &user {
-            let enlist = || shared.store.enlist(user, new.handle(), shared.life, shared.limits.user_sessions);
+            let own = write.ttl.or_else(|| self.state().head.as_ref().and_then(|head| head.ttl));
+            let ttl = own.unwrap_or(shared.life.ttl);
+            let enlist = || shared.store.enlist(user, new.handle(), ttl, shared.limits.user_sessions);
             too_many = shared.patience.ask(Repeat::Harmless, enlist).await?;
         }
         let written = self.written(old, write).await?;
@@ -126,7 +129,7 @@ impl Visit {
             if let (Some((name, _)), Written::Done { sum, .. }) = (&write.add, &written) {
                 state.loaded.insert(name.clone(), sum.map(|sum| sum.to_string().into_bytes()));
             }
-            if write.create || next.is_some() || head.moved {
+            if write.create || next.is_some() || write.ttl.is_some() || head.moved {
                 state.cookie = Some(CookieTask::Keep(new.clone()));
             }
         }
@@ -134,10 +137,10 @@ impl Visit {
             shared.no_longer(&before, &[old]).await;
         }
         if let Some(now) = &head.user
-            && (head.moved || next.is_some())
+            && (head.moved || next.is_some() || write.ttl.is_some())
             && user.as_ref() != Some(now)
         {
-            shared.seen(now, new.handle()).await;
+            shared.seen(now, new.handle(), head.ttl).await;
         }
         if let Some(user) = &user {
             shared.end_those(user, &too_many).await;

@@ -26,7 +26,7 @@ const MAX_UPDATES: usize = 32;
 ///
 /// - **Reads** ask the store for the fields that are named and no others, once per request.
 /// - **Writes** ([`set`](Self::set), [`remove`](Self::remove), [`cycle_id`](Self::cycle_id),
-///   [`set_user`](Self::set_user)) are kept until the handler has returned, and then sent as one batch: all of it is
+///   [`set_user`](Self::set_user), [`set_ttl`](Self::set_ttl)) are kept until the handler has returned, and then sent as one batch: all of it is
 ///   written, or nothing. The request sees its own writes.
 /// - **At once**, and without the batch, go [`update`](Self::update), [`increment`](Self::increment),
 ///   [`take`](Self::take) and [`destroy`](Self::destroy).
@@ -298,6 +298,17 @@ impl Session {
     /// session anew. A visitor without a session gets none by this alone.
     pub fn cycle_id(&self) {
         self.visit.used().changes.cycle = true;
+    }
+
+    /// Says, with the batch, how long this session is to live after it was last used, in the place of the `ttl` of all:
+    /// weeks for a visitor who wants to be remembered, minutes for one who does not. The `lifetime` of all stays.
+    ///
+    /// # Errors
+    /// [`SessionError::Setting`] for a time below 1 ms or beyond 400 days.
+    pub fn set_ttl(&self, ttl: Duration) -> Result<(), SessionError> {
+        check_time("ttl of a session", ttl)?;
+        self.visit.used().changes.ttl = Some(ttl);
+        Ok(())
     }
 
     /// Says, with the batch, whose session it is, so that all sessions of a user can be listed and ended. It goes with

@@ -233,8 +233,9 @@ impl Shared {
     }
 
     /// Says in the list of a user that a session was seen. The next time does if this one does not.
-    pub(super) async fn seen(&self, user: &str, session: SessionHandle) {
-        let enlist = || self.store.enlist(user, session, self.life, MAX_USER_SESSIONS);
+    pub(super) async fn seen(&self, user: &str, session: SessionHandle, own_ttl: Option<Duration>) {
+        let ttl = own_ttl.unwrap_or(self.life.ttl);
+        let enlist = || self.store.enlist(user, session, ttl, MAX_USER_SESSIONS);
         if let Err(error) = self.patience.ask(Repeat::Harmless, enlist).await {
             tracing::warn!(%error, "a session could not be told to the list of its user; it is later");
         }

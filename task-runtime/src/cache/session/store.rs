@@ -1,6 +1,7 @@
 //! The seam between sessions and where they are kept.
 
 use std::pin::Pin;
+use std::time::Duration;
 
 use super::changes::Change;
 use super::error::SessionError;
@@ -16,7 +17,7 @@ pub(crate) type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, SessionErr
 /// Dropping an answer does not take the call back: it may still be carried out, wholly or not at all.
 pub(crate) trait Store: Send + Sync + 'static {
     /// Some fields of a session, in the order in which they are named, and no others. Moves the end of the session on
-    /// if that is due by `life`.
+    /// if that is due by `life`, and not at all without one.
     fn read<'a>(&'a self, at: SessionHandle, fields: &'a [String], life: Option<Life>) -> Answer<'a, Found<Read>>;
 
     /// Every field of a session. Moves nothing.
@@ -34,7 +35,7 @@ pub(crate) trait Store: Send + Sync + 'static {
         &'a self,
         user: &'a str,
         session: SessionHandle,
-        life: Life,
+        ttl: Duration,
         most: usize,
     ) -> Answer<'a, Vec<SessionHandle>>;
 
@@ -63,6 +64,8 @@ pub(crate) struct Head {
     /// When it was last written to or its end moved on, in milliseconds since 1970.
     pub(crate) seen_ms: i64,
     pub(crate) user: Option<String>,
+    /// How long it lives after it was last used, if not as long as all.
+    pub(crate) ttl: Option<Duration>,
     /// Whether the end was moved on so far that the cookie is to be sent anew.
     pub(crate) moved: bool,
 }
@@ -90,6 +93,8 @@ pub(crate) struct Write {
     pub(crate) limits: Limits,
     /// Whose session it is to be; `Some(None)` for nobody's.
     pub(crate) user: Option<Option<String>>,
+    /// How long the session is to live after it was last used, from now on, if not as before.
+    pub(crate) ttl: Option<Duration>,
     /// A field that must hold these bytes, or not be there, else nothing is written.
     pub(crate) guard: Option<(String, Option<Vec<u8>>)>,
     /// A field to count up, which is none of `fields`.

@@ -77,10 +77,10 @@ impl TowerStore {
         let write = Write {
             create,
             next: None,
-            life: Life { ttl, lifetime: shared.life.lifetime, touch_after: Duration::ZERO },
+            life: Life { ttl, lifetime: shared.life.lifetime, touch_percent: 0 },
             limits: shared.limits,
             user: None,
-            // A new id that is that of a session already would make one session of two.
+            ttl: None,
             guard: None,
             add: None,
             fields: changed.fields,

@@ -138,7 +138,7 @@ impl Visit {
                     state.loaded.extend(names.iter().cloned().zip(read.values));
                     state.at = At::Live(token.clone());
                     state.head = Some(read.head.clone());
-                    read.head.moved.then_some((read.head.user, token))
+                    read.head.moved.then_some((read.head, token))
                 }
                 Found::Ended => {
                     state.ended();
@@ -150,10 +150,10 @@ impl Visit {
                 }
             }
         };
-        if let Some((user, token)) = moved {
+        if let Some((head, token)) = moved {
             self.state().cookie = Some(CookieTask::Keep(token));
-            if let Some(user) = user {
-                self.shared.seen(&user, handle).await;
+            if let Some(user) = head.user {
+                self.shared.seen(&user, handle, head.ttl).await;
             }
         }
         Ok(())

@@ -7,7 +7,7 @@ mod record;
 use std::collections::{BTreeSet, HashMap};
 use std::future::ready;
 use std::sync::{Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
@@ -122,7 +122,7 @@ impl Store for MemoryStore {
         &'a self,
         user: &'a str,
         session: SessionHandle,
-        _: Life,
+        _: Duration,
         most: usize,
     ) -> Answer<'a, Vec<SessionHandle>> {
         let over = self.with(|space, now| {

@@ -1,6 +1,7 @@
 //! One session in the memory of the process: the rules of `write.lua`, in the same order.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::super::changes::{Change, Keep};
 use super::super::field::whole_number;
@@ -23,6 +24,8 @@ pub(super) struct Record {
     seen_ms: i64,
     /// When the cookie was last to be sent.
     told_ms: i64,
+    /// How long it lives, if not as long as all.
+    ttl: Option<Duration>,
     pub(super) ends_ms: i64,
     pub(super) user: Option<String>,
     fields: BTreeMap<String, Field>,
@@ -37,6 +40,7 @@ impl Record {
             seen_ms: now,
             // What is new is due: its cookie is to be sent.
             told_ms: 0,
+            ttl: None,
             ends_ms: now,
             user: None,
             fields: BTreeMap::new(),
@@ -45,7 +49,8 @@ impl Record {
     }
 
     pub(super) fn head(&self, moved: bool) -> Head {
-        Head { created_ms: self.created_ms, seen_ms: self.seen_ms, user: self.user.clone(), moved }
+        let (created_ms, seen_ms, user) = (self.created_ms, self.seen_ms, self.user.clone());
+        Head { created_ms, seen_ms, user, ttl: self.ttl, moved }
     }
 
     pub(super) fn read(&mut self, fields: &[String], life: Option<Life>, now: i64) -> Read {
@@ -98,6 +103,7 @@ impl Record {
         if let Some(user) = &write.user {
             self.user.clone_from(user);
         }
+        self.ttl = write.ttl.or(self.ttl);
         let due = self.is_due(write.life, now);
         let moved = self.touch(write.life, now) && due;
         Written::Done { head: self.head(moved), sum }
@@ -159,8 +165,8 @@ impl Record {
     /// Whether so much time has passed that the end is to be moved on and the cookie sent anew; also when the clock was
     /// set back.
     fn is_due(&self, life: Life, now: i64) -> bool {
-        let passed = now - self.told_ms;
-        passed < 0 || passed >= i64::try_from(life.touch_after.as_millis()).unwrap_or(i64::MAX)
+        let (passed, ttl) = (now - self.told_ms, self.ttl.unwrap_or(life.ttl));
+        passed < 0 || passed.saturating_mul(100) >= millis(ttl).saturating_mul(i64::from(life.touch_percent))
     }
 
     /// Moves the end on; true, so that it can stand in a condition.
@@ -169,7 +175,7 @@ impl Record {
             self.told_ms = now;
         }
         self.seen_ms = now;
-        let end = now.saturating_add(millis(life.ttl));
+        let end = now.saturating_add(millis(self.ttl.unwrap_or(life.ttl)));
         let last = life.lifetime.map(|lifetime| self.created_ms.saturating_add(millis(lifetime)));
         self.ends_ms = last.map_or(end, |last| end.min(last));
         true

@@ -6,7 +6,7 @@ use super::super::token::{SessionHandle, user_hash};
 ///
 /// | key | type | holds |
 /// |---|---|---|
-/// | `HANDLE` | HASH | a session: `.NAME` a field, `!NAME` when it ends on its own in ms, `created`, `seen`, `told` (when the cookie was last due) in ms, `user`, `fields` and `bytes` (how many there are), `soonest` (the first end of a field); of one that is no more `ended` alone |
+/// | `HANDLE` | HASH | a session: `.NAME` a field, `!NAME` when it ends on its own in ms, `created`, `seen`, `told` (when the cookie was last due) in ms, `user`, `ttl` in ms if it has one of its own, `fields` and `bytes` (how many there are), `soonest` (the first end of a field); of one that is no more `ended` alone |
 /// | `user:HASH` | ZSET | handles of the sessions of a user, by when they were seen in ms |
 ///
 /// Both have a time to live from their first write on.

@@ -15,7 +15,7 @@ use super::error::{SessionError, setting};
 use super::limits::{Life, TOMBSTONE, millis};
 use super::store::{Answer, Found, Head, Listed, Read, Store, Whole, Write, Written};
 use super::token::SessionHandle;
-use crate::connection::{Limits, Malformed, Servers, Target};
+use crate::connection::{Limits, Malformed, Request, Servers, Target};
 use crate::error::Error;
 
 /// Most sessions that one call takes out of a list.
@@ -52,7 +52,7 @@ impl Store for RedisStore {
     fn read<'a>(&'a self, at: SessionHandle, fields: &'a [String], life: Option<Life>) -> Answer<'a, Found<Read>> {
         let call = self.call(&script::READ, at);
         let call = match life {
-            Some(life) => call.arg(millis(life.ttl)).arg(lifetime(life)).arg(touch_after(life)),
+            Some(life) => call.arg(millis(life.ttl)).arg(lifetime(life)).arg(life.touch_percent),
             None => call.arg("").arg("").arg(""),
         };
         let call = fields.iter().fold(call, |call, name| call.arg(name));
@@ -60,7 +60,16 @@ impl Store for RedisStore {
     }
 
     fn whole(&self, at: SessionHandle) -> Answer<'_, Found<Whole>> {
-        Box::pin(self.send(self.call(&script::WHOLE, at), reply::whole))
+        Box::pin(async move {
+            // Through a script, a large answer costs the server several times as much. It is needed only if a field may
+            // have ended, which the clock of the server decides.
+            let key = self.keys.session(&at);
+            let request = Request::plain(redis::cmd("HGETALL").arg(&key.key).take());
+            match self.servers.send(&key.tag, &request, reply::plain_whole).await? {
+                Some(found) => Ok(found),
+                None => self.send(self.call(&script::WHOLE, at), reply::whole).await,
+            }
+        })
     }
 
     fn write<'a>(&'a self, at: SessionHandle, write: &'a Write) -> Answer<'a, Written> {
@@ -75,7 +84,7 @@ impl Store for RedisStore {
             .arg(if write.create { "create" } else { "live" })
             .arg(millis(write.life.ttl))
             .arg(lifetime(write.life))
-            .arg(touch_after(write.life))
+            .arg(write.life.touch_percent)
             .arg(write.limits.fields)
             .arg(write.limits.field_bytes)
             .arg(write.limits.session_bytes)
@@ -86,7 +95,8 @@ impl Store for RedisStore {
             .optional(guard)
             .optional(expected)
             .optional(add)
-            .arg(by);
+            .arg(by)
+            .arg(write.ttl.map_or(String::new(), |ttl| millis(ttl).to_string()));
         for (name, change) in &write.fields {
             call = call.arg(name);
             call = match change {
@@ -106,11 +116,11 @@ impl Store for RedisStore {
         &'a self,
         user: &'a str,
         session: SessionHandle,
-        life: Life,
+        ttl: Duration,
         most: usize,
     ) -> Answer<'a, Vec<SessionHandle>> {
         let call = Call::new(&script::ENLIST, [&self.keys.user(user)]);
-        let call = call.arg(session.to_string()).arg(millis(life.ttl)).arg(most);
+        let call = call.arg(session.to_string()).arg(millis(ttl)).arg(most);
         Box::pin(self.send(call, reply::handles))
     }
 
@@ -134,11 +144,6 @@ impl Store for RedisStore {
 /// 0 is none.
 fn lifetime(life: Life) -> i64 {
     life.lifetime.map_or(0, millis)
-}
-
-/// 0 is at every read.
-fn touch_after(life: Life) -> u128 {
-    life.touch_after.as_millis()
 }
 
 fn kept(keep: Keep) -> i64 {

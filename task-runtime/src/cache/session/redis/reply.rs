@@ -1,5 +1,8 @@
 //! What the scripts answer, read into the words of the seam.
 
+use std::collections::HashMap;
+use std::time::Duration;
+
 use redis::{FromRedisValue, Value};
 
 use super::super::store::{Found, Head, Listed, Read, Whole, Written};
@@ -23,6 +26,33 @@ pub(super) fn whole(reply: Value) -> Answer<Found<Whole>> {
         }
         Ok(Whole { head, fields })
     })
+}
+
+/// A session as the server holds it; `None` when a field has a time of its own.
+pub(super) fn plain_whole(reply: Value) -> Answer<Option<Found<Whole>>> {
+    const COMMAND: &str = "HGETALL";
+    let mut held: HashMap<String, Vec<u8>> = typed(COMMAND, reply)?;
+    if held.contains_key("soonest") {
+        return Ok(None);
+    }
+    let mut number = |name: &str| -> Answer<Option<u64>> {
+        let text = held.remove(name).map(String::from_utf8).transpose();
+        let number = text.ok().flatten().map(|text| text.parse()).transpose();
+        number.map_err(|_| unexpected(COMMAND, name))
+    };
+    let (created, seen, ttl) = (number("created")?, number("seen")?, number("ttl")?);
+    let Some(created) = created else {
+        return Ok(Some(if held.contains_key("ended") { Found::Ended } else { Found::Unknown }));
+    };
+    let head = Head {
+        created_ms: i64::try_from(created).unwrap_or(i64::MAX),
+        seen_ms: i64::try_from(seen.unwrap_or(created)).unwrap_or(i64::MAX),
+        user: held.remove("user").and_then(|user| String::from_utf8(user).ok()),
+        ttl: ttl.map(Duration::from_millis),
+        moved: false,
+    };
+    let field = |(name, value): (String, Vec<u8>)| name.strip_prefix('.').map(|name| (name.to_owned(), value));
+    Ok(Some(Found::There(Whole { head, fields: held.into_iter().filter_map(field).collect() })))
 }
 
 pub(super) fn ended(reply: Value) -> Answer<Found<Head>> {
@@ -101,6 +131,7 @@ fn head(script: &str, parts: &mut std::vec::IntoIter<Value>) -> Answer<Head> {
         created_ms: next(script, parts)?,
         seen_ms: next(script, parts)?,
         user: next(script, parts)?,
+        ttl: next::<Option<u64>>(script, parts)?.map(Duration::from_millis),
         moved: next::<i64>(script, parts)? == 1,
     })
 }

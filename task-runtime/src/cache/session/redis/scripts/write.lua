@@ -1,16 +1,17 @@
 -- write: checks everything, then writes everything or nothing, and moves the end of the session on. A session that
 -- was ended, or got another id, takes nothing. A field that is `.NAME` may have its own end, `!NAME` in ms.
 -- KEYS: session next_session
--- ARGV: 'create' or 'live', ttl ms, lifetime ms or 0, touch after ms, most fields, most bytes of a value, most bytes,
+-- ARGV: 'create' or 'live', ttl ms of all, lifetime ms or 0, after which percent of the ttl it is moved on, most fields, most bytes of a value, most bytes,
 --       tombstone ms, '' or '=' or '=USER', '' or 'cycle', '' or 'replace', '' or '=NAME' that is guarded, '' or
---       '=BYTES' that it must hold, '' or '=NAME' to count up, by how much, then for each field its name, 'set' or
+--       '=BYTES' that it must hold, '' or '=NAME' to count up, by how much, '' or the session's own ttl in ms, then for each field its name, 'set' or
 --       'remove', the value, and how many ms it is kept: 0 with the session, -1 as before
--- Returns a word, or {'done', created, seen, user, moved, sum or false}, {'differs', bytes or false},
+-- Returns a word, or {'done', created, seen, user, own ttl, moved, sum or false}, {'differs', bytes or false},
 -- {'long', name, bytes}, {'fields', n} or {'bytes', n}.
-local FIRST = 16
-local ttl, lifetime = tonumber(ARGV[2]), tonumber(ARGV[3])
-local head = redis.call('HMGET', session, 'created', 'told', 'user', 'fields', 'bytes', 'soonest', 'ended')
+local FIRST = 17
+local head = redis.call('HMGET', session, 'created', 'told', 'user', 'fields', 'bytes', 'soonest', 'ended', 'ttl')
 local created, user = head[1], head[3]
+local own = ARGV[16] ~= '' and ARGV[16] or head[8]
+local ttl = tonumber(own or ARGV[2])
 if head[7] then
   return 'ended'
 elseif not created and ARGV[1] ~= 'create' then
@@ -115,13 +116,13 @@ if counted then
   bytes = bytes - before + #sum
 end
 
-local due = is_due(head[2], tonumber(ARGV[4]))
+local due = is_due(head[2], ttl, tonumber(ARGV[4]))
 if not created then
   created = int(now)
   redis.call('HSET', session, 'created', created)
   due = true
 end
-touch(session, created, ttl, lifetime, due)
+touch(session, created, ttl, tonumber(ARGV[3]), due)
 if replace then
   for _, name in ipairs(names('.')) do
     if not named[name] then
@@ -153,6 +154,9 @@ redis.call('HSET', session, 'fields', count, 'bytes', bytes)
 if soonest then
   redis.call('HSET', session, 'soonest', int(soonest))
 end
+if ARGV[16] ~= '' then
+  redis.call('HSET', session, 'ttl', own)
+end
 if ARGV[9] == '=' then
   redis.call('HDEL', session, 'user')
   user = false
@@ -164,4 +168,4 @@ if ARGV[10] == 'cycle' then
   redis.call('RENAME', session, next_session)
   bury(session, ARGV[8])
 end
-return {'done', created, int(now), user, due and 1 or 0, sum}
+return {'done', created, int(now), user, own, due and 1 or 0, sum}

@@ -1,8 +1,8 @@
--- Whether so much time has passed since `told` that the end of a session is to be moved on and its cookie sent anew;
+-- Whether so much of the time to live has passed since `told` that the end of a session is to be moved on and its cookie sent anew;
 -- also when the clock was set back.
-local function is_due(told, after)
+local function is_due(told, ttl, percent)
   local passed = now - tonumber(told or 0)
-  return passed < 0 or passed >= after
+  return passed < 0 or passed * 100 >= ttl * percent
 end
 
 -- Moves the end of a session on. `lifetime` counts from its beginning; 0 is none.
