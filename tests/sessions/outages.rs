@@ -112,6 +112,30 @@ async fn a_write_whose_answer_is_lost_is_made_and_one_that_cannot_be_repeated_is
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_on_which_nothing_comes_any_more_is_given_up() {
+    let server = Server::redis().start();
+    let proxy = Proxy::to(server.port());
+    let deadline = Duration::from_millis(200);
+    for on_outage in [OnOutage::Fail, OnOutage::Anonymous] {
+        let sessions = Sessions::builder().url(proxy.url()).deadline(deadline).on_outage(on_outage).build().unwrap();
+        let mut visitor = known(&sessions).await;
+        // Several times, so that nothing that is learned of it makes the next wait too long.
+        for round in 0..4 {
+            let mute = proxy.inject(On::Script("read"), When::First(1), Fault::Mute);
+            let start = Instant::now();
+            let value = eventually("the session is read", BOUND, async || {
+                let read = visitor.request(async |session| session.get::<String>("a").await).await;
+                read.ok().flatten()
+            });
+            assert_eq!(value.await, "1");
+            assert_eq!(mute.hits(), 1, "round {round}");
+            assert!(start.elapsed() < Duration::from_secs(3), "round {round}: {:?}", start.elapsed());
+            mute.lift();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_log_in_whose_answer_is_lost_has_its_new_id_all_the_same() {
     let server = Server::redis().start();
     let proxy = Proxy::to(server.port());

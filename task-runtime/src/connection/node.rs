@@ -37,7 +37,7 @@ pub(super) struct Node {
 
 impl Node {
     pub(super) fn new(address: Address, limits: Limits) -> Self {
-        let patience = Arc::<Patience>::default();
+        let patience = Arc::new(Patience::new(limits.firm));
         let shared = Connection::new(address.clone(), limits.answer, Arc::clone(&patience));
         Self { address, limits, patience, shared, idle: Mutex::default() }
     }

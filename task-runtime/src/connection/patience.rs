@@ -15,8 +15,11 @@ const LONGEST_EXTRA: Duration = Duration::from_secs(4);
 const SOON: Duration = Duration::from_millis(500);
 
 /// What all connections to one server have learned of it.
-#[derive(Default)]
-pub(super) struct Patience(Mutex<Learned>);
+pub(super) struct Patience {
+    /// Whether no wait is ever longer than usual.
+    firm: bool,
+    learned: Mutex<Learned>,
+}
 
 #[derive(Default)]
 struct Learned {
@@ -28,6 +31,10 @@ struct Learned {
 }
 
 impl Patience {
+    pub(super) fn new(firm: bool) -> Self {
+        Self { firm, learned: Mutex::default() }
+    }
+
     /// Why no connection is to be tried now, if so.
     pub(super) fn refusal(&self) -> Option<String> {
         let learned = self.learned();
@@ -56,6 +63,9 @@ impl Patience {
 
     /// Nothing came in all that time: a server that is only slow must have a way to be heard.
     pub(super) fn in_vain(&self) {
+        if self.firm {
+            return;
+        }
         let mut learned = self.learned();
         learned.extra = (learned.extra * 2).clamp(FIRST_EXTRA, LONGEST_EXTRA);
     }
@@ -68,7 +78,7 @@ impl Patience {
     }
 
     fn learned(&self) -> MutexGuard<'_, Learned> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.learned.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -78,7 +88,7 @@ mod tests {
 
     #[test]
     fn a_server_that_cannot_be_reached_is_left_alone_for_a_bounded_while() {
-        let patience = Patience::default();
+        let patience = Patience::new(false);
         assert_eq!(patience.refusal(), None);
         for _ in 0..100 {
             patience.not_connected("refused");
@@ -92,7 +102,7 @@ mod tests {
 
     #[test]
     fn waits_in_vain_make_the_next_longer_until_an_answer_is_soon() {
-        let (patience, limit) = (Patience::default(), Duration::from_secs(1));
+        let (patience, limit) = (Patience::new(false), Duration::from_secs(1));
         let mut waits = Vec::new();
         for _ in 0..5 {
             waits.push(patience.stretched(limit).as_secs());
@@ -102,6 +112,13 @@ mod tests {
         patience.answered(Duration::from_secs(3));
         assert_eq!(patience.stretched(limit), Duration::from_secs(5));
         patience.answered(Duration::from_millis(100));
+        assert_eq!(patience.stretched(limit), limit);
+    }
+
+    #[test]
+    fn waits_that_are_firm_stay_as_they_are() {
+        let (patience, limit) = (Patience::new(true), Duration::from_secs(1));
+        patience.in_vain();
         assert_eq!(patience.stretched(limit), limit);
     }
 }

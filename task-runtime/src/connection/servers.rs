@@ -28,6 +28,9 @@ pub(crate) struct Limits {
     pub(crate) answer: Duration,
     /// Of a command that blocks, from its beginning on.
     pub(crate) block: Duration,
+    /// Whether that is so also of a server that is known to be slow: for callers who have a deadline of their own, and
+    /// would drop each call before it is known that its connection is of no use.
+    pub(crate) firm: bool,
 }
 
 /// The servers of one URL, and the nodes that they name.

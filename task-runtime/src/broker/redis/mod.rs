@@ -59,7 +59,7 @@ impl RedisBroker {
     }
 
     fn on(target: Target, namespace: Namespace, clock: Clock) -> Self {
-        let limits = Limits { answer: RESPONSE_LIMIT, block: super::MAX_WAKE_WAIT + BLOCK_MARGIN };
+        let limits = Limits { answer: RESPONSE_LIMIT, block: super::MAX_WAKE_WAIT + BLOCK_MARGIN, firm: false };
         Self { namespace, clock, remembered: Mutex::default(), servers: Servers::new(&target, limits), target }
     }
 

@@ -29,13 +29,15 @@ pub(crate) struct RedisStore {
 
 impl RedisStore {
     /// The store on the server at `url`, or on the cluster of which it names nodes; nothing is connected before the
-    /// first call. An answer is waited for at most `answer`, longer only while the server is known to be slow.
-    pub(crate) fn new(url: &str, namespace: &str, answer: Duration) -> Result<Self, SessionError> {
+    /// first call. Who calls waits no longer than `deadline`; a connection on which nothing came for three quarters of
+    /// that is given up, before its caller is gone.
+    pub(crate) fn new(url: &str, namespace: &str, deadline: Duration) -> Result<Self, SessionError> {
         let target = Target::parse(url).map_err(|error| match error {
             Error::InvalidOption { given, expected, .. } => setting("url", given, expected),
             other => setting("url", other.to_string(), "a URL such as `redis://127.0.0.1/`"),
         })?;
-        let servers = Servers::new(&target, Limits { answer, block: answer });
+        let answer = deadline * 3 / 4;
+        let servers = Servers::new(&target, Limits { answer, block: answer, firm: true });
         Ok(Self { keys: Keys::new(namespace), servers })
     }
 
