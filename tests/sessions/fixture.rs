@@ -62,6 +62,11 @@ impl Raw {
         Self { url: Some(server.url()), namespace: namespace(), servers: vec![server] }
     }
 
+    /// The same server, for other sessions.
+    pub(crate) fn another(&self) -> Self {
+        Self { url: self.url.clone(), namespace: namespace(), servers: self.servers.clone() }
+    }
+
     /// Settings of sessions that are kept there.
     pub(crate) fn builder(&self) -> SessionsBuilder {
         let builder = Sessions::builder().namespace(&self.namespace);

@@ -7,6 +7,7 @@ mod ids;
 mod limits;
 mod users;
 
+mod alike;
 mod crashes;
 mod http;
 mod outages;

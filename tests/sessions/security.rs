@@ -48,11 +48,10 @@ async fn an_id_that_was_planted_is_worth_nothing_after_the_log_in() {
     let mut attacker = Visitor::new(&sessions);
     attacker.sets("page", "trap").await;
     let planted = attacker.cookie.clone().unwrap();
-    // The victim comes with the attacker's cookie, and logs in.
+    // The victim comes with the attacker's cookie, and logs in. The program asks for no new id.
     let mut victim = Visitor::with(&sessions, &planted);
     victim
         .request(async |session| {
-            session.cycle_id();
             session.set_user("victim")?;
             session.set("card", "4111")
         })
@@ -211,6 +210,10 @@ async fn errors_and_debug_texts_show_neither_secrets_nor_values() {
     assert!(!format!("{wrong} {wrong:?}").contains("hunter2"), "{wrong}");
 }
 
+async fn other_all(session: &Session) -> Result<std::collections::BTreeMap<String, serde_json::Value>, SessionError> {
+    session.all().await
+}
+
 #[tokio::test]
 async fn a_session_that_someone_damaged_is_an_error_of_that_visitor_alone() {
     let raw = Redis::make();
@@ -219,13 +222,23 @@ async fn a_session_that_someone_damaged_is_an_error_of_that_visitor_alone() {
     visitor.sets("a", "1").await;
     let [(server, key)] = <[_; 1]>::try_from(raw.keys()).expect("one visitor has one key");
     other.sets("a", "2").await;
-    for damage in [&["SET", &key, "x", "EX", "60"][..], &["HSET", &key, "created", "x"]] {
+    let damages = [
+        &["SET", &key, "x", "EX", "60"][..],
+        &["HSET", &key, "created", "x"],
+        &["HSET", &key, "created", "1", "seen", "x", "ttl", "y", "user", ""],
+        &["HSET", &key, "created", "1", "fields", "z", "bytes", "", "soonest", "-"],
+    ];
+    for damage in damages {
         server.command(&["DEL", &key]);
         server.command(damage);
         server.command(&["EXPIRE", &key, "60"]);
-        let read = visitor.request(async |session| session.get::<String>("a").await).await;
+        let late = other.open();
+        let (all, read) =
+            tokio::join!(other_all(&late), visitor.request(async |session| session.get::<String>("a").await),);
+        assert_eq!(all.unwrap().len(), 1, "its connection is that of all");
+        let _ = visitor.open().all().await;
         let written = visitor.request(async |session| session.set("a", "3")).await;
-        assert!(read.is_err() || written.is_err() || damage[0] == "HSET", "{read:?} {written:?}");
+        assert!(read.is_err() == (damage[0] == "SET") || damage.contains(&"ttl"), "{damage:?}: {read:?} {written:?}");
         assert_eq!(other.reads("a").await.as_deref(), Some("2"));
     }
 }

@@ -104,7 +104,10 @@ pub(crate) async fn a_session_that_changes_its_id_is_listed_under_the_new_one_al
 
 pub(crate) async fn a_session_that_changes_its_user_is_no_longer_listed_for_the_old_one(raw: &Raw) {
     let sessions = raw.sessions();
-    let (mut visitor, handle) = logged_in(&sessions, "42").await;
+    let (mut visitor, before) = logged_in(&sessions, "42").await;
+    visitor.request(async |session| session.set_user("43")).await.unwrap();
+    let handle = handle(&mut visitor).await.unwrap();
+    assert_ne!(handle, before, "another user has another id, asked for or not");
     visitor.request(async |session| session.set_user("43")).await.unwrap();
     assert_eq!((listed(&sessions, "42").await, listed(&sessions, "43").await), (vec![], vec![handle]));
     assert_eq!(sessions.end_all("42", None).await.unwrap(), 0);

@@ -16,8 +16,7 @@
 //! }
 //!
 //! async fn log_in(session: Session) -> Result<(), SessionError> {
-//!     session.cycle_id(); // the old id is dead at once
-//!     session.set_user("42")?;
+//!     session.set_user("42")?; // gives the session a new id: the old one is dead at once
 //!     session.set("name", "Ada")
 //! }
 //!

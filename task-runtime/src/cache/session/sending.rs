@@ -22,9 +22,18 @@ impl Visit {
     /// Sends the batch.
     pub(super) async fn send(&self) -> Result<(), SessionError> {
         let _turn = self.turn.lock().await;
-        let changes = std::mem::take(&mut self.state().changes);
+        let mut changes = std::mem::take(&mut self.state().changes);
         if changes.is_empty() {
             return Ok(());
+        }
+        if let Some(Some(user)) = &changes.user
+            && !changes.cycle
+        {
+            // Who knew the id of the one before must not have the session of the one who logs in.
+            if self.state().head.is_none() {
+                self.fetch(&[]).await?;
+            }
+            changes.cycle = self.state().head.as_ref().and_then(|head| head.user.as_ref()) != Some(user);
         }
         self.place(&changes, None, None).await.map(drop)
     }

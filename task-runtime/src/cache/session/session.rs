@@ -291,8 +291,8 @@ impl Session {
         self.visit.state().changes = super::changes::Changes::default();
     }
 
-    /// Gives the session a new id, with the batch, in the same script that moves its fields. Call it at every log-in and
-    /// change of rights: whoever knew the old id, or had planted it, has nothing then (session fixation).
+    /// Gives the session a new id, with the batch, in the same script that moves its fields. Call it at every change of
+    /// rights; a log-in has it done by [`set_user`](Self::set_user): whoever knew the old id, or had planted it, has nothing then (session fixation).
     ///
     /// The old id is dead at once. What a concurrent request still writes under it is dropped, and does not begin the
     /// session anew. A visitor without a session gets none by this alone.
@@ -311,8 +311,8 @@ impl Session {
         Ok(())
     }
 
-    /// Says, with the batch, whose session it is, so that all sessions of a user can be listed and ended. It goes with
-    /// [`cycle_id`](Self::cycle_id).
+    /// Says, with the batch, whose session it is, so that all sessions of a user can be listed and ended. If it was not
+    /// that user's before, it gets a new id as with [`cycle_id`](Self::cycle_id), also when that is not called.
     ///
     /// # Errors
     /// [`SessionError::Name`] for an empty name, or one of more than 256 bytes.

@@ -22,7 +22,9 @@ pub(super) fn whole(reply: Value) -> Answer<Found<Whole>> {
     found("whole", reply, |head, mut rest| {
         let mut fields = Vec::new();
         while let Some(name) = rest.next() {
-            fields.push((typed("whole", name)?, next("whole", &mut rest)?));
+            let (name, value): (Vec<u8>, Vec<u8>) = (typed("whole", name)?, next("whole", &mut rest)?);
+            // A name that is no text was put there by others.
+            fields.extend(String::from_utf8(name).ok().map(|name| (name, value)));
         }
         Ok(Whole { head, fields })
     })
@@ -31,27 +33,26 @@ pub(super) fn whole(reply: Value) -> Answer<Found<Whole>> {
 /// A session as the server holds it; `None` when a field has a time of its own.
 pub(super) fn plain_whole(reply: Value) -> Answer<Option<Found<Whole>>> {
     const COMMAND: &str = "HGETALL";
-    let mut held: HashMap<String, Vec<u8>> = typed(COMMAND, reply)?;
-    if held.contains_key("soonest") {
+    let mut held: HashMap<Vec<u8>, Vec<u8>> = typed(COMMAND, reply)?;
+    if held.contains_key(&b"soonest"[..]) {
         return Ok(None);
     }
-    let mut number = |name: &str| -> Answer<Option<u64>> {
-        let text = held.remove(name).map(String::from_utf8).transpose();
-        let number = text.ok().flatten().map(|text| text.parse()).transpose();
-        number.map_err(|_| unexpected(COMMAND, name))
-    };
-    let (created, seen, ttl) = (number("created")?, number("seen")?, number("ttl")?);
+    let mut text = |name: &str| held.remove(name.as_bytes()).map(|text| String::from_utf8_lossy(&text).into_owned());
+    let (created, seen, user, ttl) = (text("created"), text("seen"), text("user"), text("ttl"));
     let Some(created) = created else {
-        return Ok(Some(if held.contains_key("ended") { Found::Ended } else { Found::Unknown }));
+        return Ok(Some(if held.contains_key(&b"ended"[..]) { Found::Ended } else { Found::Unknown }));
     };
     let head = Head {
-        created_ms: i64::try_from(created).unwrap_or(i64::MAX),
-        seen_ms: i64::try_from(seen.unwrap_or(created)).unwrap_or(i64::MAX),
-        user: held.remove("user").and_then(|user| String::from_utf8(user).ok()),
-        ttl: ttl.map(Duration::from_millis),
+        created_ms: number(&created),
+        seen_ms: number(&seen.unwrap_or(created)),
+        user,
+        ttl: ttl.map(|ttl| time(&ttl)),
         moved: false,
     };
-    let field = |(name, value): (String, Vec<u8>)| name.strip_prefix('.').map(|name| (name.to_owned(), value));
+    let field = |(name, value): (Vec<u8>, Vec<u8>)| {
+        let name = String::from_utf8(name).ok()?;
+        name.strip_prefix('.').map(|name| (name.to_owned(), value))
+    };
     Ok(Some(Found::There(Whole { head, fields: held.into_iter().filter_map(field).collect() })))
 }
 
@@ -127,13 +128,27 @@ fn found<T>(
 }
 
 fn head(script: &str, parts: &mut std::vec::IntoIter<Value>) -> Answer<Head> {
+    let mut text = || -> Answer<Option<String>> {
+        let bytes: Option<Vec<u8>> = next(script, parts)?;
+        Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+    };
+    let (created, seen, user, ttl) = (text()?.unwrap_or_default(), text()?, text()?, text()?);
     Ok(Head {
-        created_ms: next(script, parts)?,
-        seen_ms: next(script, parts)?,
-        user: next(script, parts)?,
-        ttl: next::<Option<u64>>(script, parts)?.map(Duration::from_millis),
+        created_ms: number(&created),
+        seen_ms: number(&seen.unwrap_or(created)),
+        user,
+        ttl: ttl.map(|ttl| time(&ttl)),
         moved: next::<i64>(script, parts)? == 1,
     })
+}
+
+/// A number as it is stored. One that others damaged is no reason to end the connection of all visitors.
+fn number(text: &str) -> i64 {
+    text.parse().unwrap_or(0)
+}
+
+fn time(ms: &str) -> Duration {
+    Duration::from_millis(ms.parse().unwrap_or(1))
 }
 
 fn next<T: FromRedisValue>(script: &str, parts: &mut std::vec::IntoIter<Value>) -> Answer<T> {

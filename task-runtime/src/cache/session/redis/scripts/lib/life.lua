@@ -14,7 +14,7 @@ local function touch(key, created, ttl, lifetime, due)
   end
   local left = ttl
   if lifetime > 0 then
-    left = math.max(1, math.min(left, tonumber(created) + lifetime - now))
+    left = math.max(1, math.min(left, (tonumber(created) or 0) + lifetime - now))
   end
   redis.call('PEXPIRE', key, int(left))
 end
