@@ -9,7 +9,7 @@ use task_runtime::cache::session::{Session, SessionError, Sessions};
 use crate::fixture::{Memory, Place, Raw, Redis, Valkey, Visitor};
 
 /// Histories that are played on each server.
-const CASES: u32 = 60;
+const CASES: u32 = 150;
 /// Requests of a history at most.
 const REQUESTS: usize = 40;
 const VISITORS: usize = 3;
@@ -147,7 +147,7 @@ async fn play(sessions: &Sessions, history: &[Event]) -> Vec<String> {
 fn the_same_is_seen(make: fn() -> Raw) {
     let config = Config { cases: CASES, max_shrink_iters: 500, failure_persistence: None, ..Config::default() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime can be built");
-    let small = |raw: &Raw| raw.builder().max_fields(3).max_session_bytes(90).build().expect("they are allowed");
+    let small = |raw: &Raw| raw.builder().max_fields(3).max_session_bytes(60).build().expect("they are allowed");
     let server = make();
     let played = TestRunner::new(config).run(&histories(), |history| {
         let (memory, server) = (small(&Memory::make()), small(&server.another()));
