@@ -97,6 +97,7 @@ impl App {
             .route("/fails", post(fails))
             .route("/too-much", post(too_much))
             .route("/plain", get(async || "nothing about you"))
+            .nest("/nested", Router::new().route("/field/{field}", post(write)).layer(sessions.layer()))
             .layer(sessions.layer())
             .route("/without", get(who));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
@@ -263,6 +264,16 @@ async fn a_batch_that_cannot_be_written_takes_the_place_of_the_response() {
     assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
     assert_eq!(response.text().await.unwrap(), "");
     assert_eq!((visitor.reads("a").await, visitor.reads("large").await), ("\"1\"".into(), "null".into()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_layer_inside_of_the_same_layer_is_one() {
+    let (_, address) = started().await;
+    let visitor = Browser::new(address);
+    let response = visitor.post("/nested/field/a?value=1").await;
+    assert_eq!(response.headers().get_all(header::SET_COOKIE).iter().count(), 1);
+    assert_eq!(response.headers().get_all(header::VARY).iter().count(), 1);
+    assert_eq!(visitor.reads("a").await, "\"1\"");
 }
 
 #[tokio::test(flavor = "multi_thread")]

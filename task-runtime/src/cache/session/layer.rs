@@ -22,6 +22,8 @@ use super::visit::{CookieTask, Visit};
 /// cannot be written, the response is replaced by that of the error, because it would tell the visitor of something that
 /// did not happen; only a session that has ended meanwhile changes nothing about the response.
 ///
+/// Around routes that have it already it does nothing, so that nested routers may each have it.
+///
 /// A response that depends on the session says `Vary: Cookie`, and one with a cookie says that no shared cache may keep
 /// it. A visitor for whom nothing was stored gets neither cookie nor key.
 #[derive(Clone, Debug)]
@@ -66,11 +68,15 @@ where
     }
 
     fn call(&mut self, mut request: Request<In>) -> Self::Future {
-        let session = self.sessions.open(request.headers());
-        request.extensions_mut().insert(session.clone());
         // The one that said that it is ready is the one to call.
         let next = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, next);
+        if request.extensions().get::<Session>().is_some_and(|session| self.sessions.has(session)) {
+            // The same layer is around this one already.
+            return Box::pin(inner.call(request));
+        }
+        let session = self.sessions.open(request.headers());
+        request.extensions_mut().insert(session.clone());
         Box::pin(async move {
             let mut response = inner.call(request).await?;
             let status = response.status();

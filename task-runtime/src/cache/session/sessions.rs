@@ -129,6 +129,11 @@ impl Sessions {
         Session { visit: Arc::new(Visit::new(Arc::clone(&self.shared), token)) }
     }
 
+    /// Whether a session is one of these.
+    pub(super) fn has(&self, session: &Session) -> bool {
+        Arc::ptr_eq(&self.shared, &session.visit.shared)
+    }
+
     /// The sessions of a user that there are, the one seen last first.
     ///
     /// # Errors
