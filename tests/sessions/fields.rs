@@ -198,7 +198,7 @@ pub(crate) async fn one_of_those_who_take_a_field_gets_it(raw: &Raw) {
 
 pub(crate) async fn a_field_with_a_time_of_its_own_ends_before_its_session(raw: &Raw) {
     let mut visitor = Visitor::new(&raw.sessions());
-    let soon = Duration::from_millis(150);
+    let soon = Duration::from_millis(600);
     visitor
         .request(async |session| {
             session.set("stays", "1")?;

@@ -226,7 +226,7 @@ pub(crate) async fn a_lifetime_ends_a_session_that_is_used(raw: &Raw) {
 }
 
 pub(crate) async fn a_session_with_a_ttl_of_its_own_lives_as_long_as_that(raw: &Raw) {
-    let (all, own) = (Duration::from_millis(300), Duration::from_secs(3600));
+    let (all, own) = (Duration::from_millis(600), Duration::from_secs(3600));
     let sessions = raw.builder().ttl(all).touch_percent(50).build().unwrap();
     let mut remembered = Visitor::new(&sessions);
     let session = remembered.open();

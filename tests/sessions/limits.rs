@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use support::eventually;
-use task_runtime::cache::session::SessionError;
+use task_runtime::cache::session::{SessionError, Sessions};
 
 use crate::fixture::{BOUND, Raw, Visitor};
 
@@ -86,6 +86,33 @@ pub(crate) async fn a_session_over_a_limit_that_was_lowered_may_shrink(raw: &Raw
     is_limit(visitor.request(async |session| session.set("a", "1")).await, "a session of 4 fields is over");
     is_limit(visitor.request(async |session| session.set("b", "12345678")).await, "a session of 33 bytes is over");
     assert_eq!(visitor.reads("b").await.as_deref(), Some("1234567"));
+}
+
+#[tokio::test]
+async fn the_memory_of_a_process_holds_no_more_sessions_and_bytes_than_it_may() {
+    // 42 bytes in each session.
+    let value = "x".repeat(40);
+    for (sessions, bytes, stay) in [(3, 1_000, 3), (100, 90, 2)] {
+        let sessions = Sessions::builder().memory(sessions, bytes).build().unwrap();
+        let mut visitors = Vec::new();
+        for _ in 0..6 {
+            let mut visitor = Visitor::new(&sessions);
+            visitor
+                .request(async |session| {
+                    session.set_user("42")?;
+                    session.set("a", &value[1..])
+                })
+                .await
+                .unwrap();
+            visitors.push(visitor);
+            // Those that would end first go first; a clock in milliseconds has to tell them apart.
+            tokio::time::timeout(Duration::from_millis(3), std::future::pending::<()>()).await.unwrap_err();
+        }
+        for (number, visitor) in visitors.iter_mut().enumerate() {
+            assert_eq!(visitor.reads("a").await.is_some(), number >= 6 - stay, "{number} of {stay}");
+        }
+        assert_eq!(sessions.of_user("42").await.unwrap().len(), stay);
+    }
 }
 
 pub(crate) async fn fields_that_have_ended_make_room(raw: &Raw) {

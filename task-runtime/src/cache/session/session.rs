@@ -345,7 +345,8 @@ impl Session {
         Ok(state.head.as_ref().filter(|_| live).and_then(|head| head.user.clone()))
     }
 
-    /// The handle of the session, if there is one: to tell it from the user's others, not to get at it.
+    /// The handle of the session, if there is one: to tell it from the user's others, not to get at it. One that is to
+    /// begin, or to get a new id, has it when that is written ([`save`](Self::save)).
     ///
     /// # Errors
     /// As for [`get`](Self::get).
