@@ -26,6 +26,8 @@ pub mod worker;
 #[path = "private.rs"]
 pub mod __private;
 
+#[cfg(feature = "sessions")]
+pub use cache::session::{Session, SessionError, Sessions};
 #[cfg(feature = "cli")]
 pub use cli::App;
 pub use client::{Client, Enqueue, JobError, JobHandle, JobStatus, default_client, set_default_client};

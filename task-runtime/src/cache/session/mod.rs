@@ -7,7 +7,7 @@
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 //! use axum::Router;
 //! use axum::routing::{get, post};
-//! use task_runtime::cache::session::{Session, SessionError, Sessions};
+//! use task_runtime::{Session, SessionError, Sessions};
 //!
 //! async fn page(session: Session) -> Result<String, SessionError> {
 //!     // One round trip for one field, whatever else the session holds.
@@ -20,15 +20,15 @@
 //!     session.set("name", "Ada")
 //! }
 //!
-//! async fn log_out_everywhere(session: Session) -> Result<(), SessionError> {
-//!     session.destroy().await
+//! async fn log_out(session: Session) -> Result<(), SessionError> {
+//!     session.destroy().await // and sessions.end_all("42", None) is everywhere
 //! }
 //!
 //! let sessions = Sessions::in_memory(); // or Sessions::connect("redis://127.0.0.1/")?
 //! let app: Router = Router::new()
 //!     .route("/", get(page))
 //!     .route("/log-in", post(log_in))
-//!     .route("/log-out", post(log_out_everywhere))
+//!     .route("/log-out", post(log_out))
 //!     .layer(sessions.layer());
 //! # let _ = app;
 //! # Ok(())
