@@ -52,6 +52,11 @@
 //! take over none. An id that a visitor made up belongs to no session, and never will: a session that begins gets a new one.
 //! Limits on the fields, the bytes of a value and of a session are checked in the script that writes.
 //!
+//! # A visitor who is new
+//! Requests that a browser without a cookie sends at the same time know nothing of each other: each that writes begins a
+//! session, and the visitor goes on with the one whose cookie came last. What must not be lost is written after the first
+//! answer, as a log-in is.
+//!
 //! # What ends, stays ended
 //! [`Session::destroy`], [`Session::cycle_id`] and [`Sessions::end_all`] leave a mark in the place of the old id for 60 s.
 //! A request that was under way at that time writes nothing, and sends no cookie that would replace a newer one.
