@@ -94,8 +94,8 @@ impl RedisBroker {
     }
 
     /// Removes every key of a queue of this namespace, and the namespace's list of queues: only for
-    /// a namespace that was made up to be thrown away.
-    pub(crate) async fn erase(&self, queue: &QueueName) -> Result<(), Error> {
+    /// a namespace that was made up to be thrown away. Answers how many keys there were.
+    pub(crate) async fn erase(&self, queue: &QueueName) -> Result<u64, Error> {
         let keys = self.keys(queue);
         let mut unlink = redis::cmd("UNLINK");
         for lease in self.workers(queue).await? {
@@ -104,11 +104,12 @@ impl RedisBroker {
         for name in super::keys::NAMES {
             unlink.arg(keys.key(name));
         }
-        self.servers.send(keys.tag(), &Request::plain(unlink), reply::nothing).await?;
+        let removed = |reply| reply::value::<u64>("unlink", reply);
+        let of_queue = self.servers.send(keys.tag(), &Request::plain(unlink), removed).await?;
         let (tag, queues) = super::keys::queues(&self.namespace);
         let mut unlink = redis::cmd("UNLINK");
         unlink.arg(queues);
-        self.servers.send(&tag, &Request::plain(unlink), reply::nothing).await?;
+        let of_namespace = self.servers.send(&tag, &Request::plain(unlink), removed).await?;
         self.remembered().clear();
         // The server frees large keys on another thread.
         let freed = async {
@@ -117,6 +118,7 @@ impl RedisBroker {
             }
             Ok(())
         };
-        tokio::time::timeout(FREEING_LIMIT, freed).await.unwrap_or(Ok(()))
+        tokio::time::timeout(FREEING_LIMIT, freed).await.unwrap_or(Ok::<_, Error>(()))?;
+        Ok(of_queue + of_namespace)
     }
 }

@@ -81,15 +81,18 @@ async fn bench(target: TargetOptions, options: BenchOptions, threads: usize) -> 
         measured = measure(&scratch, &options, &mut report) => measured,
         _ = tokio::signal::ctrl_c() => Err(Exit::new(Exit::FAILURE, "stopped")),
     };
-    // Also when it was stopped in the middle, nothing is left on the server.
-    scratch.erase().await?;
+    if measured.is_err() {
+        scratch.erase_stopped().await?;
+    }
     measured?;
+    scratch.erase().await?;
     print(&if options.json { report.json() } else { report.text() })
 }
 
 async fn measure(scratch: &Scratch, options: &BenchOptions, report: &mut Report) -> Result<(), Exit> {
     let scale = Scale::of(options);
-    scratch.has_room_for(scale.backlog.max(scale.jobs)).await?;
+    // The floor has as many.
+    scratch.has_room_for(scale.jobs.max(2 * scale.backlog)).await?;
     let wanted = |part| options.only.is_empty() || options.only.contains(&part);
     if wanted(BenchPart::Drain) {
         drain::measure(scratch, scale, report).await?;

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::task::JoinSet;
 
@@ -17,6 +18,10 @@ use super::noop;
 
 /// About what a waiting job takes of the server's memory, with its arguments, in bytes.
 const BYTES_A_JOB: u64 = 400;
+/// How often what was stopped is looked for, at most, and how often without finding anything.
+const MOST_LOOKS: usize = 40;
+const LOOKS_IN_VAIN: usize = 3;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
 /// A worker that runs until it is stopped or dropped.
 pub(super) struct Running {
@@ -106,6 +111,25 @@ impl Scratch {
                 free / 1_000_000
             );
             return Err(Exit::new(Exit::USAGE, message));
+        }
+        Ok(())
+    }
+
+    /// Removes what a measurement has left that was stopped in the middle. Requests that were under way may still
+    /// write, so it is looked again until nothing new is there.
+    pub(super) async fn erase_stopped(&self) -> Result<(), Exit> {
+        let used = std::mem::take(&mut *self.used.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut in_vain = 0;
+        for _ in 0..MOST_LOOKS {
+            let mut found = 0;
+            for queue in &used {
+                found += self.broker.erase(queue).await?;
+            }
+            in_vain = if found == 0 { in_vain + 1 } else { 0 };
+            if in_vain == LOOKS_IN_VAIN {
+                break;
+            }
+            tokio::time::sleep(BETWEEN_LOOKS).await;
         }
         Ok(())
     }
