@@ -2,7 +2,7 @@
 
 use support::{Server, eventually_blocking};
 
-use crate::{BOUND, ended, program};
+use crate::{BOUND, ended, json_in, program};
 
 /// A run that takes seconds: figures of it mean nothing, but all of them are there.
 const SHORT: [&str; 6] = ["bench", "--quick", "--jobs", "4000", "--backlog", "2000"];
@@ -15,18 +15,12 @@ fn redis_number(value: support::redis::Value) -> i64 {
     support::redis::from_redis_value(value).expect("DBSIZE answers a number")
 }
 
-/// The report in JSON; what is told of the way to it, on stderr, may stand between its lines.
-fn report_in(text: &str) -> serde_json::Value {
-    let lines: String = text.lines().filter(|line| line.starts_with(['{', '}', ' '])).collect();
-    serde_json::from_str(&lines).unwrap_or_else(|error| panic!("{error}: {text}"))
-}
-
 #[test]
 fn every_target_is_measured_beside_what_it_is_compared_with_and_nothing_stays() {
     let server = Server::redis().start();
     let (code, text) = ended(program(&[&SHORT[..], &["--json"]].concat()).env("REDIS_URL", server.url()).start());
     assert_eq!(code, 0, "{text}");
-    let report = report_in(&text);
+    let report = json_in(&text);
     let rows = report["rows"].as_array().expect("rows");
     let judged: Vec<_> = rows.iter().filter(|row| !row["target"].is_null()).collect();
     assert!(judged.len() >= 11, "{} rows have a target: {text}", judged.len());
@@ -68,7 +62,7 @@ fn a_round_trip_that_is_asked_for_is_there() {
         let all = ["bench", "--quick", "--only", "pick-up", "--json"].iter().chain(more).copied().collect::<Vec<_>>();
         let (code, text) = ended(program(&all).env("REDIS_URL", &url).start());
         assert_eq!(code, 0, "{text}");
-        report_in(&text)["rows"][0]["value"].as_f64().unwrap()
+        json_in(&text)["rows"][0]["value"].as_f64().unwrap()
     };
     // The call and the turn have to go there and back again.
     let far = pick_up(&["--round-trip", "20ms"]);

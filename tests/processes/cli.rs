@@ -4,7 +4,7 @@ use support::shared_redis;
 use task_runtime::client::JobStatus;
 
 use crate::tasks::{AddNumbers, FailRudely};
-use crate::{BOUND, Bench, ended, program, queue};
+use crate::{BOUND, Bench, ended, json_in, program, queue};
 
 #[track_caller]
 fn assert_all(text: &str, parts: &[&str]) {
@@ -116,8 +116,7 @@ async fn stats_tell_where_the_jobs_are_and_what_is_wrong() {
     assert_eq!(code, 0);
     assert_all(&text, &["QUEUE", "sums", "no worker", "quiet", "paused"]);
     let (_, text) = ended(bench.start(&["stats", "--json"]));
-    let start = text.find("[\n").unwrap();
-    let json: serde_json::Value = serde_json::from_str(&text[start..]).unwrap();
+    let json = json_in(&text);
     assert_eq!((&json[1]["queue"], &json[1]["ready"]), (&"sums".into(), &3.into()), "{json}");
 }
 
@@ -143,8 +142,7 @@ async fn a_check_tells_what_is_wrong_by_its_exit_code_and_repairs_it_when_told_t
     assert!(!text.contains("quiet"), "{text}");
     let (code, text) = ended(bench.start(&["fsck", "--json"]));
     assert_eq!(code, 7, "{text}");
-    let json = &text[text.find("[\n").unwrap()..=text.rfind(']').unwrap()];
-    let json: serde_json::Value = serde_json::from_str(json).unwrap();
+    let json = json_in(&text);
     let finding = &json[1]["findings"][0];
     assert_eq!((&json[0]["sound"], &json[1]["sound"]), (&true.into(), &false.into()), "{json}");
     assert_eq!((&finding["flaw"], &finding["count"], &finding["repaired"]), (&"lost".into(), &3.into(), &0.into()));

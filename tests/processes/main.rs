@@ -84,3 +84,9 @@ fn ended(mut running: Running) -> (i32, String) {
     let status = running.wait(BOUND);
     (status.code().expect("it was not killed"), running.lines().join("\n"))
 }
+
+/// The JSON that a program printed, without the lines for people that may come in between on the other stream.
+fn json_in(text: &str) -> serde_json::Value {
+    let lines: String = text.lines().filter(|line| line.starts_with(['{', '}', '[', ']', ' '])).collect();
+    serde_json::from_str(&lines).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
