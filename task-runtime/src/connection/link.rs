@@ -68,7 +68,14 @@ impl Connection {
         };
         let answer = self.exchange(&of, request.ask(&mut connection, asking)).await?;
         match answer.extract_error() {
-            Ok(answer) => read(answer).map_err(|malformed| self.give_up(&of, malformed)),
+            Ok(answer) => match read(answer) {
+                Ok(read) => Ok(read),
+                Err(Malformed(reason)) if request.is_marked() => {
+                    self.exchange(&of, request.confirm(&mut connection)).await?;
+                    Err(Fault::Foreign(reason))
+                }
+                Err(malformed) => Err(self.give_up(&of, malformed)),
+            },
             Err(error) => {
                 let fault = classify(&error);
                 // What is sent again at once is checked then; who brings the script has nothing to send again.

@@ -4,13 +4,18 @@
 mod link;
 mod node;
 mod patience;
+#[cfg(feature = "cache")]
+mod primaries;
 mod request;
 mod servers;
+mod slot;
 mod target;
 
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 
+#[cfg(feature = "cache")]
+pub(crate) use primaries::Primary;
 pub(crate) use request::{Malformed, Request};
 pub(crate) use servers::{Limits, Servers};
 pub(crate) use target::Target;
@@ -45,6 +50,12 @@ pub(crate) enum Fault {
     Full,
     /// The script is not loaded there: nothing happened.
     NoScript,
+    /// The keys are in several slots of a cluster: nothing happened.
+    Apart(String),
+    /// What is stored under the key is of another kind: nothing happened.
+    WrongKind(String),
+    /// What is stored there does not say that it belongs to the key: others have stored it.
+    Foreign(String),
     /// The server ended the script in the middle, or says what no table knows: anything may have
     /// happened.
     Broken(String),
@@ -73,8 +84,10 @@ impl From<Fault> for Error {
             | Fault::Busy(reason)
             | Fault::Elsewhere(reason)
             | Fault::Moved(Redirect { reason, .. }) => Self::Unavailable { reason },
-            Fault::Lost(reason) | Fault::Broken(reason) => Self::Indeterminate { reason },
-            Fault::Refused(reason) => Self::Rejected { reason },
+            Fault::Lost(reason) | Fault::Broken(reason) | Fault::WrongKind(reason) | Fault::Foreign(reason) => {
+                Self::Indeterminate { reason }
+            }
+            Fault::Refused(reason) | Fault::Apart(reason) => Self::Rejected { reason },
             Fault::Full => Self::QueueFull,
             // The script came with the request: this is the answer to another.
             Fault::NoScript => {
@@ -100,7 +113,9 @@ fn classify(error: &RedisError) -> Fault {
         Some("OOM") => Fault::Full,
         // A disk that is full for a while is no reason to give up at once.
         Some("LOADING" | "BUSY" | "TRYAGAIN" | "MISCONF") => Fault::Busy(text),
-        Some("NOREPLICAS" | "NOAUTH" | "WRONGPASS" | "NOPERM" | "CROSSSLOT") => Fault::Refused(text),
+        Some("NOREPLICAS" | "NOAUTH" | "WRONGPASS" | "NOPERM") => Fault::Refused(text),
+        Some("CROSSSLOT") => Fault::Apart(text),
+        Some("WRONGTYPE") => Fault::WrongKind(text),
         Some(_) => Fault::Broken(text),
     }
 }

@@ -15,14 +15,22 @@ use redis::{Arg, Cmd, RedisResult, Value};
 pub(crate) struct Malformed(pub(crate) String);
 
 /// A command with its number.
-///
-/// A script finds the number behind its arguments and returns it behind its answer. What other commands
-/// answer bears none: an `ECHO` of the number goes along behind them.
 pub(crate) struct Request {
     command: Cmd,
     number: String,
-    /// Whether the answer to the command itself bears the number.
-    returned: bool,
+    proof: Proof,
+}
+
+/// By what an answer is known to be the one to the request.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Proof {
+    /// A script finds the number behind its arguments and returns it behind its answer.
+    Number,
+    /// What other commands answer bears none: an `ECHO` of the number goes along behind them.
+    Echo,
+    /// What is stored says itself to which key it belongs, and whoever reads it looks. Only if that is not so, an
+    /// `ECHO` follows: then it is the answer, and others have stored it.
+    Content,
 }
 
 impl Request {
@@ -30,12 +38,20 @@ impl Request {
     pub(crate) fn script(mut command: Cmd) -> Self {
         let number = next_number();
         command.arg(&number);
-        Self { command, number, returned: true }
+        Self { command, number, proof: Proof::Number }
     }
 
     /// Any other command.
     pub(crate) fn plain(command: Cmd) -> Self {
-        Self { command, number: next_number(), returned: false }
+        Self { command, number: next_number(), proof: Proof::Echo }
+    }
+
+    /// A command whose answer is nothing, or says by what it holds that it is the one: half the commands of a plain
+    /// one. Whoever reads it says `Malformed` of any other, which is [`Fault::Foreign`](super::Fault::Foreign) when it
+    /// came in its place.
+    #[cfg(feature = "cache")]
+    pub(crate) fn marked(command: Cmd) -> Self {
+        Self { command, number: next_number(), proof: Proof::Content }
     }
 
     pub(crate) fn command(&self) -> &Cmd {
@@ -54,8 +70,11 @@ impl Request {
         connection: &mut MultiplexedConnection,
         asking: bool,
     ) -> RedisResult<Result<Value, Malformed>> {
-        if self.returned && !asking {
+        if !asking && self.proof == Proof::Number {
             return Ok(self.numbered(connection.send_packed_command(&self.command).await?));
+        }
+        if !asking && self.proof == Proof::Content {
+            return Ok(Ok(connection.send_packed_command(&self.command).await?));
         }
         let mut all = redis::pipe();
         if asking {
@@ -67,12 +86,18 @@ impl Request {
         let (Some(answer), Some(echo)) = (answers.next(), answers.next()) else {
             return Ok(Err(Malformed("too few answers".into())));
         };
-        Ok(self.echoed(echo).and_then(|()| if self.returned { self.numbered(answer) } else { Ok(answer) }))
+        let numbered = |answer| if self.proof == Proof::Number { self.numbered(answer) } else { Ok(answer) };
+        Ok(self.echoed(echo).and_then(|()| numbered(answer)))
     }
 
-    /// Whether an error, which bears no number, came in its place: then the next answer is in its own.
+    /// Whether who reads the answer tells by what it holds that it is another.
+    pub(super) fn is_marked(&self) -> bool {
+        self.proof == Proof::Content
+    }
+
+    /// Whether an answer that bears no number, an error for example, came in its place: then the next is in its own.
     pub(super) async fn confirm(&self, connection: &mut MultiplexedConnection) -> RedisResult<Result<(), Malformed>> {
-        if !self.returned {
+        if self.proof == Proof::Echo {
             // An echo came with it.
             return Ok(Ok(()));
         }

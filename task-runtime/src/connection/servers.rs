@@ -9,6 +9,7 @@ use redis::aio::PubSubStream;
 
 use super::node::{Node, Way};
 use super::request::{Malformed, Request};
+use super::slot::slot_of;
 use super::target::Target;
 use super::{CONNECT_LIMIT, Fault, Redirect};
 
@@ -18,9 +19,6 @@ const MAX_HOPS: usize = 8;
 const SEARCH_LIMIT: Duration = CONNECT_LIMIT.saturating_mul(2);
 /// Most nodes that are remembered; a cluster has at most about as many.
 const MAX_NODES: usize = 1_000;
-/// Most tags whose node is remembered.
-const MAX_ROUTES: usize = 100_000;
-
 /// How long answers are waited for.
 #[derive(Clone, Copy)]
 pub(crate) struct Limits {
@@ -35,9 +33,10 @@ pub(crate) struct Limits {
 
 /// The servers of one URL, and the nodes that they name.
 ///
-/// All keys of a call share one hash tag, so that one node of a cluster has all of them. The first
-/// call of a tag goes to any node, and the answer `MOVED` teaches which one it is. A server that
-/// stands alone never says that, and pays for a look into an empty table.
+/// All keys of a call share one slot, so that one node of a cluster has all of them; one of them, or
+/// their hash tag, is named with it. The first call of a slot goes to any node, and the answer `MOVED`
+/// teaches which one it is. A server that stands alone never says that, and pays for a look into an
+/// empty table.
 ///
 /// A call is sent again only if nothing happened; whoever gets an error decides about it.
 pub(crate) struct Servers {
@@ -49,9 +48,10 @@ struct Known {
     /// The seeds, then the nodes that were learned; at least one.
     nodes: Vec<Arc<Node>>,
     seeds: usize,
-    /// The node to which a tag without a route goes; one that can be reached, as far as is known.
+    /// The node to which a slot without a route goes; one that can be reached, as far as is known.
     first: usize,
-    routes: HashMap<String, Arc<Node>>,
+    /// By slot; empty for a server that stands alone.
+    routes: HashMap<u16, Arc<Node>>,
 }
 
 impl Servers {
@@ -62,14 +62,14 @@ impl Servers {
         Self { limits, known: Mutex::new(known) }
     }
 
-    /// Sends a request whose keys carry `tag`, and has `read` read what comes.
+    /// Sends a request whose keys are in the slot of `key`, and has `read` read what comes.
     pub(crate) async fn send<T>(
         &self,
-        tag: &str,
+        key: &str,
         request: &Request,
         read: impl Fn(Value) -> Result<T, Malformed>,
     ) -> Result<T, Fault> {
-        self.reach(tag, request, Way::Shared, &read).await
+        self.reach(key, request, Way::Shared, &read).await
     }
 
     /// The same with a command that blocks, over a connection of its own.
@@ -78,20 +78,45 @@ impl Servers {
     /// When the future is dropped the server forgets the request.
     pub(crate) async fn block<T>(
         &self,
-        tag: &str,
+        key: &str,
         request: &Request,
         read: impl Fn(Value) -> Result<T, Malformed>,
     ) -> Result<T, Fault> {
-        self.reach(tag, request, Way::Own, &read).await
+        self.reach(key, request, Way::Own, &read).await
     }
 
     /// The messages on `channel`, which every node of a cluster hears of.
     pub(crate) async fn subscribe(&self, channel: &str) -> Result<PubSubStream, Fault> {
+        self.search(|node| async move { node.subscribe(channel).await }).await
+    }
+
+    /// Sends a request that any of the servers can answer, and tells which one did.
+    #[cfg(feature = "cache")]
+    pub(super) async fn any<T>(
+        &self,
+        request: &Request,
+        read: impl Fn(Value) -> Result<T, Malformed>,
+    ) -> Result<(Arc<Node>, Result<T, Fault>), Fault> {
+        let read = &read;
+        self.search(|node| async move {
+            match node.send(request, Way::Shared, false, read).await {
+                Err(fault @ (Fault::Away(_) | Fault::Lost(_) | Fault::Elsewhere(_))) => Err(fault),
+                answer => Ok((node, answer)),
+            }
+        })
+        .await
+    }
+
+    /// Asks one server after the other, until one is of use.
+    async fn search<T, F>(&self, ask: impl Fn(Arc<Node>) -> F) -> Result<T, Fault>
+    where
+        F: Future<Output = Result<T, Fault>>,
+    {
         let started = Instant::now();
         let mut hops = 1;
         loop {
             let node = self.known().first();
-            match node.subscribe(channel).await {
+            match ask(Arc::clone(&node)).await {
                 Err(fault) => {
                     self.known().lost(&node);
                     hops += 1;
@@ -99,21 +124,21 @@ impl Servers {
                         return Err(fault);
                     }
                 }
-                messages => return messages,
+                answer => return answer,
             }
         }
     }
 
-    /// Sends to the node of `tag`, wherever that is by now.
+    /// Sends to the node of `key`, wherever that is by now.
     async fn reach<T>(
         &self,
-        tag: &str,
+        key: &str,
         request: &Request,
         way: Way,
         read: &impl Fn(Value) -> Result<T, Malformed>,
     ) -> Result<T, Fault> {
         let started = Instant::now();
-        let (mut node, mut asking) = (self.known().node_of(tag), false);
+        let (mut node, mut asking) = (self.known().node_of(key), false);
         let mut away: Vec<(Arc<Node>, String)> = Vec::new();
         for _ in 1..MAX_HOPS {
             let fault = match node.send(request, way, asking, read).await {
@@ -121,11 +146,11 @@ impl Servers {
                 answer => return answer,
             };
             let next = match &fault {
-                Fault::Moved(redirect) => self.follow(tag, &node, redirect),
+                Fault::Moved(redirect) => self.follow(key, &node, redirect),
                 Fault::Away(reason) => {
                     self.known().lost(&node);
                     away.push((Arc::clone(&node), reason.clone()));
-                    (started.elapsed() < SEARCH_LIMIT).then(|| self.known().node_of(tag))
+                    (started.elapsed() < SEARCH_LIMIT).then(|| self.known().node_of(key))
                 }
                 Fault::Lost(_) | Fault::Elsewhere(_) => {
                     self.known().lost(&node);
@@ -144,15 +169,20 @@ impl Servers {
     }
 
     /// The node that a redirect names; one that is to stay is remembered.
-    fn follow(&self, tag: &str, from: &Node, redirect: &Redirect) -> Option<Arc<Node>> {
-        let address = from.address().beside(&redirect.place)?;
-        let mut known = self.known();
-        let there = known.nodes.iter().find(|node| node.address().is(&address)).cloned();
-        let node = there.unwrap_or_else(|| known.learn(Node::new(address, self.limits)));
+    fn follow(&self, key: &str, from: &Node, redirect: &Redirect) -> Option<Arc<Node>> {
+        let node = self.node_at(from, &redirect.place)?;
         if !redirect.asking {
-            known.route(tag, &node);
+            self.known().routes.insert(slot_of(key), Arc::clone(&node));
         }
         Some(node)
+    }
+
+    /// The node at `place`, `host:port` as another node writes it.
+    pub(super) fn node_at(&self, from: &Node, place: &str) -> Option<Arc<Node>> {
+        let address = from.address().beside(place)?;
+        let mut known = self.known();
+        let there = known.nodes.iter().find(|node| node.address().is(&address)).cloned();
+        Some(there.unwrap_or_else(|| known.learn(Node::new(address, self.limits))))
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -165,8 +195,9 @@ impl Known {
         Arc::clone(&self.nodes[self.first])
     }
 
-    fn node_of(&self, tag: &str) -> Arc<Node> {
-        self.routes.get(tag).cloned().unwrap_or_else(|| self.first())
+    fn node_of(&self, key: &str) -> Arc<Node> {
+        let route = if self.routes.is_empty() { None } else { self.routes.get(&slot_of(key)) };
+        route.map_or_else(|| self.first(), Arc::clone)
     }
 
     fn learn(&mut self, node: Node) -> Arc<Node> {
@@ -180,14 +211,7 @@ impl Known {
         node
     }
 
-    fn route(&mut self, tag: &str, node: &Arc<Node>) {
-        if self.routes.len() >= MAX_ROUTES {
-            self.routes.clear();
-        }
-        self.routes.insert(tag.to_owned(), Arc::clone(node));
-    }
-
-    /// Has the next call of each tag of `node` ask another one: the node may have a successor.
+    /// Has the next call of each slot of `node` ask another one: the node may have a successor.
     fn lost(&mut self, node: &Arc<Node>) {
         self.routes.retain(|_, there| !Arc::ptr_eq(there, node));
         if Arc::ptr_eq(&self.nodes[self.first], node) {

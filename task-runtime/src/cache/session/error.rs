@@ -154,8 +154,10 @@ impl From<Fault> for SessionError {
             | Fault::Busy(reason)
             | Fault::Elsewhere(reason)
             | Fault::Moved(Redirect { reason, .. }) => Self::Unavailable { reason },
-            Fault::Lost(reason) | Fault::Broken(reason) => Self::Unknown { reason },
-            Fault::Refused(reason) => Self::Refused { reason },
+            Fault::Lost(reason) | Fault::Broken(reason) | Fault::WrongKind(reason) | Fault::Foreign(reason) => {
+                Self::Unknown { reason }
+            }
+            Fault::Refused(reason) | Fault::Apart(reason) => Self::Refused { reason },
             Fault::Full => Self::Full,
             // The script came with the request: this is the answer to another.
             Fault::NoScript => Self::Unknown { reason: "the server says it lacks a script that it was sent".into() },

@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use redis::Value;
 
-use self::keys::Keys;
-use self::script::{Call, Script};
+use self::keys::{Key, Keys};
 use super::changes::{Change, Keep};
 use super::error::{SessionError, setting};
 use super::limits::{Life, TOMBSTONE, millis};
 use super::store::{Answer, Found, Head, Listed, Read, Store, Whole, Write, Written};
 use super::token::SessionHandle;
+use crate::cache::script::{Call, Script};
 use crate::connection::{Limits, Malformed, Request, Servers, Target};
 use crate::error::Error;
 
@@ -42,7 +42,7 @@ impl RedisStore {
     }
 
     fn call(&self, script: &'static Script, at: SessionHandle) -> Call {
-        Call::new(script, [&self.keys.session(&at)])
+        call(script, [&self.keys.session(&at)])
     }
 
     async fn send<T>(&self, call: Call, read: impl Fn(Value) -> Result<T, Malformed>) -> Result<T, SessionError> {
@@ -82,7 +82,7 @@ impl Store for RedisStore {
             None => (None, None),
         };
         let (add, by) = write.add.as_ref().map_or((None, 0), |(name, by)| (Some(name.as_bytes()), *by));
-        let mut call = Call::new(&script::WRITE, [&session, &next])
+        let mut call = call(&script::WRITE, [&session, &next])
             .arg(if write.create { "create" } else { "live" })
             .arg(millis(write.life.ttl))
             .arg(lifetime(write.life))
@@ -121,7 +121,7 @@ impl Store for RedisStore {
         ttl: Duration,
         most: usize,
     ) -> Answer<'a, Vec<SessionHandle>> {
-        let call = Call::new(&script::ENLIST, [&self.keys.user(user)]);
+        let call = call(&script::ENLIST, [&self.keys.user(user)]);
         let call = call.arg(session.to_string()).arg(millis(ttl)).arg(most);
         Box::pin(self.send(call, reply::handles))
     }
@@ -129,7 +129,7 @@ impl Store for RedisStore {
     fn delist<'a>(&'a self, user: &'a str, sessions: &'a [SessionHandle]) -> Answer<'a, ()> {
         Box::pin(async move {
             for some in sessions.chunks(MAX_DELISTED) {
-                let call = Call::new(&script::DELIST, [&self.keys.user(user)]);
+                let call = call(&script::DELIST, [&self.keys.user(user)]);
                 let call = some.iter().fold(call, |call, session| call.arg(session.to_string()));
                 self.send(call, reply::count).await?;
             }
@@ -138,9 +138,14 @@ impl Store for RedisStore {
     }
 
     fn listed<'a>(&'a self, user: &'a str, most: usize) -> Answer<'a, Vec<Listed>> {
-        let call = Call::new(&script::LISTED, [&self.keys.user(user)]).arg(most);
+        let call = call(&script::LISTED, [&self.keys.user(user)]).arg(most);
         Box::pin(self.send(call, reply::listed))
     }
+}
+
+/// A call whose keys share a hash tag.
+fn call<const N: usize>(script: &'static Script, keys: [&Key; N]) -> Call {
+    Call::new(script, &keys[0].tag, keys.map(|key| key.key.as_str()))
 }
 
 /// 0 is none.
