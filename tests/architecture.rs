@@ -58,12 +58,15 @@ fn jobs_and_tasks_are_plain_data() {
 
 #[test]
 fn lua_lives_in_the_scripts_folders() {
-    assert_none(&rules::lua(&runtime(), &["broker/redis/scripts", "cache/session/redis/scripts"]));
+    assert_none(&rules::lua(
+        &runtime(),
+        &["broker/redis/scripts", "cache/session/redis/scripts", "cache/store/redis/scripts"],
+    ));
 }
 
 #[test]
 fn keys_are_made_in_one_place() {
-    let places = ["broker/redis/keys", "broker/redis/fuzzing", "cache/session/redis/keys"];
+    let places = ["broker/redis/keys", "broker/redis/fuzzing", "cache/key", "cache/session/redis/keys"];
     assert_none(&rules::keys(&runtime(), &places));
 }
 

@@ -5,7 +5,7 @@
 mod fail_point;
 
 pub mod broker;
-#[cfg(feature = "sessions")]
+#[cfg(any(feature = "cache", feature = "sessions"))]
 pub mod cache;
 #[cfg(feature = "cli")]
 mod cli;
@@ -28,6 +28,8 @@ pub mod __private;
 
 #[cfg(feature = "sessions")]
 pub use cache::session::{Session, SessionError, Sessions};
+#[cfg(feature = "cache")]
+pub use cache::{Cache, CacheError};
 #[cfg(feature = "cli")]
 pub use cli::App;
 pub use client::{Client, Enqueue, JobError, JobHandle, JobStatus, default_client, set_default_client};

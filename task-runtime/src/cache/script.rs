@@ -16,7 +16,8 @@ const FEW_BYTES: usize = 1024;
 /// its answer (`connection/request.rs`).
 const NUMBERED: &str = "\nend\nlocal number = table.remove(ARGV)\nreturn {script() or false, number}\n";
 
-/// One `.lua` file, ready to be sent. Its header line `-- KEYS: session` gives its keys their names.
+/// One `.lua` file, ready to be sent. Its header line `-- KEYS: session` gives its keys their
+/// names; one that takes any number of keys has none there.
 pub(super) struct Script {
     source: String,
     sha: String,
@@ -24,7 +25,7 @@ pub(super) struct Script {
 
 impl Script {
     pub(super) fn new(flags: &str, body: &'static str, libraries: &[&str]) -> Self {
-        let header = body.lines().find_map(|line| line.strip_prefix("-- KEYS: "));
+        let header = body.lines().find_map(|line| line.strip_prefix("-- KEYS:"));
         let mut source = format!("#!lua{flags}\nlocal function script()\n");
         for (at, name) in header.expect("every script declares its keys").split_whitespace().enumerate() {
             writeln!(source, "local {name} = KEYS[{}]", at + 1).expect("a String can always be written to");
@@ -60,8 +61,17 @@ pub(super) struct Call {
 
 impl Call {
     pub(super) fn new<const N: usize>(script: &'static Script, route: &str, keys: [&str; N]) -> Self {
+        Self::for_many(script, route, keys.into_iter())
+    }
+
+    /// The same with any number of keys.
+    pub(super) fn for_many<'k>(
+        script: &'static Script,
+        route: &str,
+        keys: impl ExactSizeIterator<Item = &'k str>,
+    ) -> Self {
         let mut command = Cmd::with_capacity(FEW_ARGS, FEW_BYTES);
-        command.arg("EVALSHA").arg(&script.sha).arg(N);
+        command.arg("EVALSHA").arg(&script.sha).arg(keys.len());
         for key in keys {
             command.arg(key);
         }

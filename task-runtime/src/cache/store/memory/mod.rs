@@ -1,0 +1,232 @@
+//! A cache in the memory of this process, and lost with it: for tests, and for programs of one process.
+//!
+//! It follows the Redis store rule for rule. One lock, held for one call and never across an await.
+
+mod glob;
+mod space;
+
+use std::future::ready;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::time::Instant;
+
+use self::glob::is_like;
+use self::space::{Held, Space, Value};
+use super::{Added, Answer, Command, End, Left, Life, Page, Store, When};
+use crate::cache::entry::{Entry, Form};
+use crate::cache::error::CacheError;
+use crate::cache::raw::Reply;
+
+/// The store.
+pub(in crate::cache) struct MemoryStore {
+    /// The time at which it began, by the wall and by a clock that nobody sets.
+    began_us: i64,
+    began: Instant,
+    space: Mutex<Space>,
+}
+
+impl MemoryStore {
+    /// A store that keeps so many keys, and so many bytes.
+    pub(in crate::cache) fn new(keys: usize, bytes: usize) -> Self {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let began_us = i64::try_from(since.as_micros()).unwrap_or(i64::MAX);
+        Self { began_us, began: Instant::now(), space: Mutex::new(Space::new(keys, bytes)) }
+    }
+
+    fn now_us(&self) -> i64 {
+        self.began_us.saturating_add(i64::try_from(self.began.elapsed().as_micros()).unwrap_or(i64::MAX))
+    }
+
+    fn with<'a, T: Send + 'a>(&self, call: impl FnOnce(&mut Space, i64) -> Result<T, CacheError>) -> Answer<'a, T> {
+        let now = self.now_us() / 1_000;
+        let answer = call(&mut self.space.lock().unwrap_or_else(PoisonError::into_inner), now);
+        Box::pin(ready(answer))
+    }
+}
+
+/// The end of what is kept for so long from now on; `None` is never.
+fn end_of(life: Life, now: i64) -> Option<i64> {
+    match life {
+        Life::Ms(ms) => Some(now.saturating_add(ms)),
+        Life::Forever => None,
+    }
+}
+
+fn entry_of(space: &mut Space, key: &str, now: i64) -> Result<Option<Vec<u8>>, CacheError> {
+    match space.get(key, now) {
+        None => Ok(None),
+        Some(Held { value: Value::Bytes(bytes), .. }) if Entry::is_of(key, bytes) => Ok(Some(bytes.clone())),
+        Some(_) => Err(wrong_kind(key)),
+    }
+}
+
+fn wrong_kind(key: &str) -> CacheError {
+    CacheError::WrongKind { key: key.to_owned(), reason: "it was not stored by this kind of call".into() }
+}
+
+impl Store for MemoryStore {
+    fn get<'a>(&'a self, key: &'a str) -> Answer<'a, Option<Vec<u8>>> {
+        self.with(|space, now| entry_of(space, key, now))
+    }
+
+    fn look<'a>(&'a self, key: &'a str) -> Answer<'a, Option<(Vec<u8>, Left)>> {
+        self.with(|space, now| Ok(entry_of(space, key, now)?.map(|entry| (entry, space.left(key, now)))))
+    }
+
+    fn get_many<'a>(&'a self, keys: &'a [String]) -> Answer<'a, Vec<Option<Vec<u8>>>> {
+        self.with(|space, now| Ok(keys.iter().map(|key| entry_of(space, key, now).unwrap_or_default()).collect()))
+    }
+
+    fn set<'a>(&'a self, key: &'a str, entry: &'a [u8], life: Life, when: When) -> Answer<'a, bool> {
+        self.with(|space, now| {
+            let writes = match when {
+                When::Always => true,
+                When::Absent => space.get(key, now).is_none(),
+                When::Present => space.get(key, now).is_some(),
+            };
+            if writes {
+                space.put(key, Value::Bytes(entry.to_vec()), end_of(life, now));
+            }
+            Ok(writes)
+        })
+    }
+
+    fn set_many<'a>(&'a self, entries: &'a [(String, Vec<u8>)], life: Life) -> Answer<'a, ()> {
+        self.with(|space, now| {
+            for (key, entry) in entries {
+                space.put(key, Value::Bytes(entry.clone()), end_of(life, now));
+            }
+            Ok(())
+        })
+    }
+
+    fn take<'a>(&'a self, key: &'a str) -> Answer<'a, Option<Vec<u8>>> {
+        self.with(|space, now| match space.get(key, now) {
+            None => Ok(None),
+            Some(Held { value: Value::Bytes(_), .. }) => match space.remove(key) {
+                Some(Value::Bytes(bytes)) => Ok(Some(bytes)),
+                _ => Ok(None),
+            },
+            Some(_) => Err(wrong_kind(key)),
+        })
+    }
+
+    fn remove<'a>(&'a self, keys: &'a [String]) -> Answer<'a, u64> {
+        self.with(|space, now| {
+            let there = |key: &&String| space.get(key, now).is_some() && space.remove(key).is_some();
+            Ok(keys.iter().filter(there).count() as u64)
+        })
+    }
+
+    fn left<'a>(&'a self, key: &'a str) -> Answer<'a, Left> {
+        self.with(|space, now| Ok(space.left(key, now)))
+    }
+
+    fn expire<'a>(&'a self, key: &'a str, end: End) -> Answer<'a, bool> {
+        self.with(|space, now| {
+            let Some(held) = space.get_mut(key, now) else { return Ok(false) };
+            held.end = match end {
+                End::InMs(ms) => Some(now.saturating_add(ms)),
+                End::AtMs(ms) => Some(ms),
+                End::Never => None,
+            };
+            Ok(true)
+        })
+    }
+
+    fn add<'a>(&'a self, key: &'a str, by: i64) -> Answer<'a, Added> {
+        self.with(|space, now| {
+            let Some(held) = space.get_mut(key, now) else { return Ok(Added::Missing) };
+            let Value::Bytes(bytes) = &mut held.value else { return Err(wrong_kind(key)) };
+            let Some(sum) = sum_of(bytes, by) else { return Ok(Added::NotANumber) };
+            let start = bytes.len() - Entry::read(bytes).map_or(0, |entry| entry.value.len());
+            bytes.truncate(start);
+            bytes.extend(sum.to_string().as_bytes());
+            Ok(Added::Sum(sum))
+        })
+    }
+
+    fn tag<'a>(&'a self, key: &'a str, fresh: u64, life: Life) -> Answer<'a, u64> {
+        self.with(|space, now| {
+            let end = end_of(life, now);
+            if let Some(Held { value: Value::Tag(number), end: until }) = space.get_mut(key, now) {
+                *until = (*until).zip(end).map(|(before, after)| before.max(after));
+                return Ok(*number);
+            }
+            space.put(key, Value::Tag(fresh), end);
+            Ok(fresh)
+        })
+    }
+
+    fn tags<'a>(&'a self, keys: &'a [String]) -> Answer<'a, Vec<Option<u64>>> {
+        self.with(|space, now| {
+            let number = |key: &String| match space.get(key, now) {
+                Some(Held { value: Value::Tag(number), .. }) => Some(*number),
+                _ => None,
+            };
+            Ok(keys.iter().map(number).collect())
+        })
+    }
+
+    fn lock<'a>(&'a self, key: &'a str, token: &'a str, ttl: Duration, memory: Duration) -> Answer<'a, Option<u64>> {
+        let now_us = u64::try_from(self.now_us()).unwrap_or_default();
+        self.with(|space, now| {
+            let last = match space.get(key, now) {
+                Some(Held { value: Value::Lock { until, .. }, .. }) if *until > now => return Ok(None),
+                Some(Held { value: Value::Lock { fence, .. }, .. }) => *fence,
+                _ => 0,
+            };
+            let (fence, until) = (now_us.max(last + 1), now.saturating_add(whole_ms(ttl)));
+            let end = until.saturating_add(whole_ms(memory));
+            space.put(key, Value::Lock { token: token.to_owned(), until, fence }, Some(end));
+            Ok(Some(fence))
+        })
+    }
+
+    fn renew<'a>(&'a self, key: &'a str, token: &'a str, ttl: Duration) -> Answer<'a, bool> {
+        self.with(|space, now| Ok(space.held_lock(key, token, now, |until| *until = now.saturating_add(whole_ms(ttl)))))
+    }
+
+    fn unlock<'a>(&'a self, key: &'a str, token: &'a str) -> Answer<'a, bool> {
+        self.with(|space, now| Ok(space.held_lock(key, token, now, |until| *until = now)))
+    }
+
+    fn scan<'a>(&'a self, pattern: &'a str, from: Option<&'a str>, count: usize) -> Answer<'a, Page> {
+        self.with(|space, now| {
+            let mut keys = space.keys_after(from, now);
+            let more = keys.len() > count;
+            keys.truncate(count);
+            let next = keys.last().filter(|_| more).cloned();
+            keys.retain(|key| is_like(pattern.as_bytes(), key.as_bytes()));
+            Ok(Page { keys, next })
+        })
+    }
+
+    fn command<'a>(&'a self, _key: &'a str, command: &'a Command<'a>, _life: Option<Life>) -> Answer<'a, Reply> {
+        self.with(|_, _| Err(unknown(command)))
+    }
+
+    fn ping(&self) -> Answer<'_, ()> {
+        Box::pin(ready(Ok(())))
+    }
+}
+
+fn unknown(command: &Command) -> CacheError {
+    let reason = format!("the memory of a process knows no command `{}`; it needs a server", command.name);
+    CacheError::Server { reason }
+}
+
+/// The sum, if the entry is a whole number in the one form in which it is written.
+fn sum_of(bytes: &[u8], by: i64) -> Option<i64> {
+    let entry = Entry::read(bytes).filter(|entry| matches!(entry.form, Form::Json | Form::Integer))?;
+    let number: i64 = std::str::from_utf8(entry.value).ok()?.parse().ok()?;
+    if number.to_string().as_bytes() != entry.value {
+        return None;
+    }
+    number.checked_add(by)
+}
+
+fn whole_ms(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,114 @@
+//! Entries that are invalidated together.
+//!
+//! A tag has a random number, and an entry bears the numbers that its tags had before its value was made. To invalidate
+//! a tag is to delete its number: no entry that bears it is valid any more, also one whose value was made before and is
+//! written after.
+
+use super::cache::{Cache, not_an_entry};
+use super::entry::{Entry, Head};
+use super::error::{CacheError, argument};
+use super::store::{Left, Life};
+
+/// Most tags of one entry.
+pub const MAX_TAGS: usize = 16;
+/// How much longer a tag is kept than the entry that needs it, in milliseconds: their clocks run at different times.
+const TAG_OUTLIVES_MS: i64 = 60_000;
+
+pub(super) fn checked_tags(mut tags: Vec<String>) -> Result<Vec<String>, CacheError> {
+    tags.sort_unstable();
+    tags.dedup();
+    if tags.len() > MAX_TAGS {
+        return Err(argument("an entry", format!("with {} tags", tags.len()), format!("{MAX_TAGS} at most")));
+    }
+    Ok(tags)
+}
+
+impl Cache {
+    /// Makes everything that bears one of these tags a miss. One step for each tag, however many entries bear it; they
+    /// stay where they are until their time is over.
+    ///
+    /// What is being made just now and will bear the tag is invalid too.
+    ///
+    /// # Errors
+    /// Those of every call. An outage that is a miss invalidates nothing, and gives `false`.
+    pub async fn invalidate_tags(&self, tags: impl IntoIterator<Item = impl AsRef<str>>) -> Result<bool, CacheError> {
+        let keys: Vec<String> =
+            tags.into_iter().map(|tag| self.keys().tag(tag.as_ref())).collect::<Result<_, CacheError>>()?;
+        let removed = self.ask(None, |store| {
+            let removed = store.remove(&keys);
+            Box::pin(async move { removed.await.map(Some) })
+        });
+        Ok(removed.await?.is_some())
+    }
+
+    /// The numbers of tags for an entry with this life; `None` in an outage that is a miss.
+    pub(super) async fn numbers(&self, tags: &[String], life: Life) -> Result<Option<Vec<(String, u64)>>, CacheError> {
+        let life = match life {
+            Life::Ms(ms) => Life::Ms(ms.saturating_add(TAG_OUTLIVES_MS)),
+            Life::Forever => Life::Forever,
+        };
+        let number = async |tag: &String| {
+            let (key, fresh) = (self.keys().tag(tag)?, fastrand::u64(1..));
+            let number = self.ask(0, |store| store.tag(&key, fresh, life)).await?;
+            Ok::<_, CacheError>((tag.clone(), number))
+        };
+        let numbers = futures_util::future::try_join_all(tags.iter().map(number)).await?;
+        Ok((!numbers.iter().any(|(_, number)| *number == 0)).then_some(numbers))
+    }
+
+    /// The entry under a key, if its time is not over and no tag of it was invalidated. `name` is the key of the program.
+    pub(super) async fn valid(&self, name: &str, key: &str) -> Result<Option<Vec<u8>>, CacheError> {
+        let mut bytes = self.ask(None, |store| store.get(key)).await?;
+        if let Some(found) = &bytes {
+            let head = Entry::read(found).ok_or_else(|| not_an_entry(name))?.head;
+            if head.stale.is_some() || !head.tags.is_empty() {
+                let mut entries = [bytes];
+                self.keep_valid(&[key.to_owned()], &mut entries).await?;
+                [bytes] = entries;
+            }
+        }
+        self.shared.counters.looked(usize::from(bytes.is_some()), usize::from(bytes.is_none()));
+        Ok(bytes)
+    }
+
+    /// Drops those of some entries whose time is over, or of which a tag was invalidated.
+    pub(super) async fn keep_valid(&self, keys: &[String], entries: &mut [Option<Vec<u8>>]) -> Result<(), CacheError> {
+        for (key, slot) in keys.iter().zip(&mut *entries) {
+            let Some(stale) = head_of(slot.as_deref()).stale else { continue };
+            let left = self.ask(Left::Missing, |store| store.left(key)).await?;
+            if !stale.is_fresh(left) {
+                *slot = None;
+            }
+        }
+        self.keep_tagged(entries).await
+    }
+
+    /// Drops those of some entries of which a tag was invalidated.
+    pub(super) async fn keep_tagged(&self, entries: &mut [Option<Vec<u8>>]) -> Result<(), CacheError> {
+        let mut tags: Vec<_> = entries.iter().flat_map(|slot| head_of(slot.as_deref()).tags).collect();
+        if tags.is_empty() {
+            return Ok(());
+        }
+        tags.sort_unstable();
+        tags.dedup();
+        let dead = self.dead(tags).await?;
+        for slot in entries {
+            if head_of(slot.as_deref()).tags.iter().any(|tag| dead.contains(tag)) {
+                *slot = None;
+            }
+        }
+        Ok(())
+    }
+
+    /// Those of some tags whose number is another one by now.
+    async fn dead(&self, tags: Vec<(String, u64)>) -> Result<Vec<(String, u64)>, CacheError> {
+        let keys: Vec<String> = tags.iter().map(|(tag, _)| self.keys().tag(tag)).collect::<Result<_, CacheError>>()?;
+        let now = self.ask(vec![None; keys.len()], |store| store.tags(&keys)).await?;
+        Ok(tags.into_iter().zip(now).filter(|((_, then), now)| *now != Some(*then)).map(|(tag, _)| tag).collect())
+    }
+}
+
+/// What an entry says beside its value; nothing, if there is none.
+fn head_of(bytes: Option<&[u8]>) -> Head {
+    bytes.and_then(Entry::read).map(|entry| entry.head).unwrap_or_default()
+}
