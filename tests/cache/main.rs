@@ -2,6 +2,11 @@
 
 mod fixture;
 
+mod ends;
+mod groups;
+mod locks;
+mod remember;
+mod scans;
 mod values;
 
 use fixture::{Cluster, Memory, Place, Redis, Valkey};
@@ -12,6 +17,45 @@ macro_rules! everywhere {
         $(mod $place {
             use super::*;
             stamp! { $kind:
+                ends {
+                    a_key_has_the_end_that_it_is_given
+                    what_has_expired_is_gone
+                    a_time_that_cannot_be_is_refused
+                    whole_numbers_are_counted_and_keep_their_end
+                    counts_at_the_same_time_are_all_counted
+                }
+                groups {
+                    a_tag_invalidates_all_that_bear_it_and_nothing_else
+                    a_tag_lives_as_long_as_what_bears_it
+                    more_tags_than_allowed_are_refused
+                    versions_know_nothing_of_each_other
+                }
+                locks {
+                    one_holder_has_it_at_a_time
+                    who_does_not_wait_does_not_get_a_lock_that_is_held
+                    a_lock_is_renewed_for_as_long_as_it_is_held
+                    a_lock_that_is_not_renewed_ends_and_says_so
+                    clearing_the_cache_leaves_locks_alone
+                }
+                remember {
+                    a_value_is_made_once_and_then_read
+                    a_thousand_callers_of_a_cold_key_have_it_made_once
+                    a_value_is_made_once_by_all_processes
+                    an_error_is_told_to_all_who_wait_and_nothing_is_stored
+                    when_the_caller_who_makes_it_is_gone_another_one_does
+                    a_stale_value_is_served_while_it_is_made_anew
+                    a_value_that_is_slow_to_make_is_made_anew_before_its_time_is_over
+                    a_key_that_is_deleted_while_its_value_is_made_stays_without_one
+                    a_tag_that_is_invalidated_while_a_value_is_made_invalidates_it
+                    a_value_of_another_type_is_made_anew
+                    calls_of_one_key_with_other_types_both_get_theirs
+                }
+                scans {
+                    every_key_that_is_like_a_pattern_is_found
+                    a_page_goes_on_from_a_cursor_that_was_text
+                    what_is_like_a_pattern_is_deleted_and_nothing_else
+                    clearing_deletes_all_versions_of_this_cache_and_nothing_else
+                }
                 values {
                     what_is_set_is_read
                     only_a_key_without_a_value_is_added

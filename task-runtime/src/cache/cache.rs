@@ -13,6 +13,7 @@ use super::error::{CacheError, argument};
 use super::guard::Guard;
 use super::key::{Keys, checked_version};
 use super::raw::RawCommand;
+use super::remember::Flights;
 use super::set::{Set, SetMany};
 use super::settings::CacheBuilder;
 use super::stats::{CacheStats, Counters, count};
@@ -43,6 +44,7 @@ pub(super) struct Shared {
     pub(super) writing: Writing,
     pub(super) ttl: Ttl,
     pub(super) counters: Counters,
+    pub(super) flights: Flights,
 }
 
 impl Cache {
@@ -183,8 +185,7 @@ impl Cache {
     /// # Errors
     /// Those of every call.
     pub async fn delete(&self, key: &str) -> Result<bool, CacheError> {
-        let keys = [self.keys.of(key)?];
-        Ok(self.ask(0, |store| store.remove(&keys)).await? > 0)
+        Ok(self.delete_many([key]).await? > 0)
     }
 
     /// Removes what is under some keys, in one round trip, and says how many there were.
@@ -192,8 +193,17 @@ impl Cache {
     /// # Errors
     /// [`CacheError::Argument`] for more than 10,000 keys.
     pub async fn delete_many(&self, keys: impl IntoIterator<Item = impl AsRef<str>>) -> Result<u64, CacheError> {
-        let keys = self.all_of(&keys.into_iter().collect::<Vec<_>>())?;
-        self.ask(0, |store| store.remove(&keys)).await
+        let names: Vec<_> = keys.into_iter().collect();
+        let keys = self.all_of(&names)?;
+        keys.iter().for_each(|key| self.shared.flights.forget(key));
+        // Who makes one of the values just now must not store it afterwards.
+        let fills: Vec<_> = names.iter().map(|name| self.keys.fill(name.as_ref())).collect();
+        let (deleted, _) = futures_util::future::try_join(
+            self.ask(0, |store| store.remove(&keys)),
+            self.ask(0, |store| store.remove(&fills)),
+        )
+        .await?;
+        Ok(deleted)
     }
 
     /// Removes a value and gives it; of those who take it at the same time, one gets it.

@@ -19,7 +19,13 @@ mod guard;
 #[cfg(feature = "cache")]
 mod key;
 #[cfg(feature = "cache")]
+mod lock;
+#[cfg(feature = "cache")]
 mod raw;
+#[cfg(feature = "cache")]
+mod remember;
+#[cfg(feature = "cache")]
+mod scan;
 #[cfg(feature = "cache")]
 mod set;
 #[cfg(feature = "cache")]
@@ -44,7 +50,10 @@ pub use self::{
     error::CacheError,
     guard::OnOutage,
     key::MAX_KEY_BYTES,
+    lock::{DEFAULT_LOCK_TTL, Lock, LockRequest, MAX_LOCK_TTL, MAX_LOCK_WAIT, MIN_LOCK_TTL},
     raw::{RawCommand, Reply},
+    remember::{MAX_STALE, Remember, RememberError},
+    scan::{Cursor, KeyPage, KeyPages, MAX_PAGE},
     set::{Set, SetMany},
     settings::{
         CacheBuilder, DEFAULT_COMPRESS_FROM, DEFAULT_MEMORY_BYTES, DEFAULT_MEMORY_KEYS, DEFAULT_TTL,

@@ -9,6 +9,7 @@ use super::compression::Compression;
 use super::error::{CacheError, setting};
 use super::guard::{Guard, OnOutage};
 use super::key::{Keys, MAX_PREFIX_BYTES, checked_version};
+use super::remember::Flights;
 use super::stats::Counters;
 use super::store::Store;
 use super::store::memory::MemoryStore;
@@ -212,6 +213,7 @@ impl CacheBuilder {
             writing,
             ttl: self.ttl,
             counters: Counters::default(),
+            flights: Flights::default(),
         };
         Ok(Cache::new(shared, Keys::new(&self.prefix, version)))
     }

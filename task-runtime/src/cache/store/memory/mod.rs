@@ -137,12 +137,16 @@ impl Store for MemoryStore {
 
     fn add<'a>(&'a self, key: &'a str, by: i64) -> Answer<'a, Added> {
         self.with(|space, now| {
-            let Some(held) = space.get_mut(key, now) else { return Ok(Added::Missing) };
-            let Value::Bytes(bytes) = &mut held.value else { return Err(wrong_kind(key)) };
-            let Some(sum) = sum_of(bytes, by) else { return Ok(Added::NotANumber) };
-            let start = bytes.len() - Entry::read(bytes).map_or(0, |entry| entry.value.len());
-            bytes.truncate(start);
+            let (mut bytes, end) = match space.get(key, now) {
+                None => return Ok(Added::Missing),
+                Some(Held { value: Value::Bytes(bytes), end }) => (bytes.clone(), *end),
+                Some(_) => return Err(wrong_kind(key)),
+            };
+            let Some(sum) = sum_of(&bytes, by) else { return Ok(Added::NotANumber) };
+            let digits = Entry::read(&bytes).map_or(0, |entry| entry.value.len());
+            bytes.truncate(bytes.len() - digits);
             bytes.extend(sum.to_string().as_bytes());
+            space.put(key, Value::Bytes(bytes), end);
             Ok(Added::Sum(sum))
         })
     }
@@ -173,7 +177,9 @@ impl Store for MemoryStore {
         let now_us = u64::try_from(self.now_us()).unwrap_or_default();
         self.with(|space, now| {
             let last = match space.get(key, now) {
-                Some(Held { value: Value::Lock { until, .. }, .. }) if *until > now => return Ok(None),
+                Some(Held { value: Value::Lock { token: holder, until, fence }, .. }) if *until > now => {
+                    return Ok((holder == token).then_some(*fence));
+                }
                 Some(Held { value: Value::Lock { fence, .. }, .. }) => *fence,
                 _ => 0,
             };
