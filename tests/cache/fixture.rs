@@ -74,6 +74,11 @@ impl Raw {
         builder(self.url.as_deref(), &self.prefix)
     }
 
+    /// The URL, for another process.
+    pub(crate) fn url(&self) -> &str {
+        self.url.as_deref().expect("it is on a server")
+    }
+
     /// Whether it is the memory of the process, which other caches and processes cannot see.
     pub(crate) fn is_memory(&self) -> bool {
         self.url.is_none()

@@ -9,6 +9,8 @@ mod remember;
 mod scans;
 mod values;
 
+mod crashes;
+
 use fixture::{Cluster, Memory, Place, Redis, Valkey};
 
 /// A rule that is missing here is reported as dead code.
