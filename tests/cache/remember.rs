@@ -67,6 +67,7 @@ pub(crate) async fn a_value_is_made_once_by_all_processes(raw: &Raw) {
     let caches: Vec<Cache> = (0..8).map(|_| raw.builder().build().unwrap()).collect();
     let maker = Maker::default();
     let slow = async || {
+        #[expect(clippy::disallowed_methods, reason = "it is what takes time")]
         tokio::time::sleep(Duration::from_millis(20)).await;
         maker.clone().make().await
     };
@@ -148,6 +149,7 @@ pub(crate) async fn a_value_that_is_slow_to_make_is_made_anew_before_its_time_is
     let ask = async || {
         let maker = maker.clone();
         let slow = async move || {
+            #[expect(clippy::disallowed_methods, reason = "it is what takes time")]
             tokio::time::sleep(Duration::from_millis(5)).await;
             maker.make().await
         };

@@ -99,7 +99,7 @@ impl Cache {
     /// # Errors
     /// [`CacheError::Decode`] when the value is of another type, [`CacheError::WrongKind`] when something else is there.
     pub async fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, CacheError> {
-        let bytes = self.valid(key, &self.keys.of(key)?).await?;
+        let bytes = self.valid(&self.keys.of(key)?).await?;
         bytes.map(|bytes| self.read(key, &bytes)).transpose()
     }
 
@@ -126,7 +126,7 @@ impl Cache {
     /// # Errors
     /// As those of [`get`](Self::get).
     pub async fn get_bytes(&self, key: &str) -> Result<Option<Vec<u8>>, CacheError> {
-        let Some(bytes) = self.valid(key, &self.keys.of(key)?).await? else { return Ok(None) };
+        let Some(bytes) = self.valid(&self.keys.of(key)?).await? else { return Ok(None) };
         let entry = Entry::read(&bytes).ok_or_else(|| not_an_entry(key))?;
         codec::read_bytes(key, &entry, self.shared.writing.max_value_bytes).map(Some)
     }
@@ -136,7 +136,7 @@ impl Cache {
     /// # Errors
     /// Those of every call.
     pub async fn contains(&self, key: &str) -> Result<bool, CacheError> {
-        Ok(self.valid(key, &self.keys.of(key)?).await?.is_some())
+        Ok(self.valid(&self.keys.of(key)?).await?.is_some())
     }
 
     /// Stores a value, for as long as the cache keeps values unless told else: see [`Set`]. It is stored when the call
@@ -363,7 +363,7 @@ impl Cache {
     }
 }
 
-pub(super) fn not_an_entry(name: &str) -> CacheError {
+fn not_an_entry(name: &str) -> CacheError {
     CacheError::WrongKind { key: name.to_owned(), reason: "it was not stored by a cache of this kind".into() }
 }
 

@@ -79,6 +79,12 @@ impl<'a> Entry<'a> {
         bytes.len() >= FIXED && bytes[0] == MAGIC && bytes[2..10] == mark(key)
     }
 
+    /// What an entry says beside its value; most say nothing.
+    pub(super) fn head_of(bytes: &[u8]) -> Option<Head> {
+        let says_something = bytes.get(1).is_some_and(|flags| flags & (STALE | TAGS) != 0);
+        if says_something { Entry::read(bytes).map(|entry| entry.head) } else { None }
+    }
+
     /// Has an entry belong to another key.
     pub(super) fn move_to(key: &str, bytes: &mut [u8]) {
         bytes[2..10].copy_from_slice(&mark(key));

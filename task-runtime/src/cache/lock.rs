@@ -172,22 +172,29 @@ impl Lock {
 }
 
 impl Held {
-    /// Renews the lock, until it is known to be lost or its time is over without an answer.
+    /// Tells when the lock is lost, and renews it until then.
     async fn watch(&self, asked: Instant, renewed: bool) {
         let mut until = asked + self.ttl;
-        while renewed {
+        if renewed {
+            until = self.renew(until).await;
+        }
+        sleep_until(until).await;
+        self.lost.cancel();
+    }
+
+    /// Renews the lock, until it is known to be lost or its time is over without an answer; gives that time.
+    async fn renew(&self, mut until: Instant) -> Instant {
+        loop {
             sleep(self.ttl / RENEWALS).await;
             let asked = Instant::now();
             let renew = self.cache.shared.guard.ask(|store| store.renew(&self.key, &self.token, self.ttl));
             match timeout_at(until, renew).await {
                 Ok(Ok(true)) => until = asked + self.ttl,
-                Ok(Ok(false)) => return self.lost.cancel(),
+                Ok(Ok(false)) => return asked,
                 Ok(Err(_)) if Instant::now() < until => {}
-                _ => break,
+                _ => return until,
             }
         }
-        sleep_until(until).await;
-        self.lost.cancel();
     }
 }
 

@@ -4,8 +4,8 @@
 //! a tag is to delete its number: no entry that bears it is valid any more, also one whose value was made before and is
 //! written after.
 
-use super::cache::{Cache, not_an_entry};
-use super::entry::{Entry, Head};
+use super::cache::Cache;
+use super::entry::Entry;
 use super::error::{CacheError, argument};
 use super::store::{Left, Life};
 
@@ -56,16 +56,13 @@ impl Cache {
         Ok((!numbers.iter().any(|(_, number)| *number == 0)).then_some(numbers))
     }
 
-    /// The entry under a key, if its time is not over and no tag of it was invalidated. `name` is the key of the program.
-    pub(super) async fn valid(&self, name: &str, key: &str) -> Result<Option<Vec<u8>>, CacheError> {
+    /// The entry under a key, if its time is not over and no tag of it was invalidated.
+    pub(super) async fn valid(&self, key: &str) -> Result<Option<Vec<u8>>, CacheError> {
         let mut bytes = self.ask(None, |store| store.get(key)).await?;
-        if let Some(found) = &bytes {
-            let head = Entry::read(found).ok_or_else(|| not_an_entry(name))?.head;
-            if head.stale.is_some() || !head.tags.is_empty() {
-                let mut entries = [bytes];
-                self.keep_valid(&[key.to_owned()], &mut entries).await?;
-                [bytes] = entries;
-            }
+        if bytes.as_deref().and_then(Entry::head_of).is_some() {
+            let mut entries = [bytes];
+            self.keep_valid(&[key.to_owned()], &mut entries).await?;
+            [bytes] = entries;
         }
         self.shared.counters.looked(usize::from(bytes.is_some()), usize::from(bytes.is_none()));
         Ok(bytes)
@@ -74,7 +71,7 @@ impl Cache {
     /// Drops those of some entries whose time is over, or of which a tag was invalidated.
     pub(super) async fn keep_valid(&self, keys: &[String], entries: &mut [Option<Vec<u8>>]) -> Result<(), CacheError> {
         for (key, slot) in keys.iter().zip(&mut *entries) {
-            let Some(stale) = head_of(slot.as_deref()).stale else { continue };
+            let Some(stale) = slot.as_deref().and_then(Entry::head_of).and_then(|head| head.stale) else { continue };
             let left = self.ask(Left::Missing, |store| store.left(key)).await?;
             if !stale.is_fresh(left) {
                 *slot = None;
@@ -85,7 +82,8 @@ impl Cache {
 
     /// Drops those of some entries of which a tag was invalidated.
     pub(super) async fn keep_tagged(&self, entries: &mut [Option<Vec<u8>>]) -> Result<(), CacheError> {
-        let mut tags: Vec<_> = entries.iter().flat_map(|slot| head_of(slot.as_deref()).tags).collect();
+        let heads = entries.iter().flatten().filter_map(|entry| Entry::head_of(entry));
+        let mut tags: Vec<_> = heads.flat_map(|head| head.tags).collect();
         if tags.is_empty() {
             return Ok(());
         }
@@ -93,7 +91,8 @@ impl Cache {
         tags.dedup();
         let dead = self.dead(tags).await?;
         for slot in entries {
-            if head_of(slot.as_deref()).tags.iter().any(|tag| dead.contains(tag)) {
+            let head = slot.as_deref().and_then(Entry::head_of);
+            if head.is_some_and(|head| head.tags.iter().any(|tag| dead.contains(tag))) {
                 *slot = None;
             }
         }
@@ -106,9 +105,4 @@ impl Cache {
         let now = self.ask(vec![None; keys.len()], |store| store.tags(&keys)).await?;
         Ok(tags.into_iter().zip(now).filter(|((_, then), now)| *now != Some(*then)).map(|(tag, _)| tag).collect())
     }
-}
-
-/// What an entry says beside its value; nothing, if there is none.
-fn head_of(bytes: Option<&[u8]>) -> Head {
-    bytes.and_then(Entry::read).map(|entry| entry.head).unwrap_or_default()
 }

@@ -11,6 +11,8 @@ use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, RedisResult, Value};
 use tokio_util::sync::CancellationToken;
 
+#[cfg(feature = "cache")]
+use super::batch::Batch;
 use super::patience::Patience;
 use super::request::{Malformed, Request};
 use super::target::Address;
@@ -31,16 +33,18 @@ pub(super) struct Connection {
 
 #[derive(Default)]
 struct Current {
-    generation: Generation,
+    generation: Arc<Generation>,
     connecting: Option<Connecting>,
 }
 
 /// One of the connections that were made one after the other.
-#[derive(Clone, Default)]
+#[derive(Default)]
 struct Generation {
     number: u64,
     /// Told to all who wait for an answer when no answer can be trusted.
     given_up: CancellationToken,
+    #[cfg(feature = "cache")]
+    batch: Batch,
 }
 
 impl Connection {
@@ -59,14 +63,18 @@ impl Connection {
         read: impl Fn(Value) -> Result<T, Malformed>,
     ) -> Result<T, Fault> {
         let (of, connecting) = self.connecting()?;
-        let mut connection = match connecting.await {
+        let made = match connecting {
+            Ok(connection) => Ok(connection),
+            Err(connecting) => connecting.await,
+        };
+        let mut connection = match made {
             Ok(connection) => connection,
             Err(reason) => {
                 self.discard(&of);
                 return Err(Fault::Away(reason));
             }
         };
-        let answer = self.exchange(&of, request.ask(&mut connection, asking)).await?;
+        let answer = self.exchange(&of, self.ask(&of, &mut connection, request, asking)).await?;
         match answer.extract_error() {
             Ok(answer) => match read(answer) {
                 Ok(read) => Ok(read),
@@ -89,6 +97,21 @@ impl Connection {
                 Err(fault)
             }
         }
+    }
+
+    async fn ask(
+        &self,
+        of: &Generation,
+        connection: &mut MultiplexedConnection,
+        request: &Request,
+        asking: bool,
+    ) -> RedisResult<Result<Value, Malformed>> {
+        #[cfg(feature = "cache")]
+        if request.is_marked() && !asking {
+            return of.batch.send(request.command(), connection).await.map(Ok);
+        }
+        let _ = of;
+        request.ask(connection, asking).await
     }
 
     /// Waits for what comes over a connection, as long as that may take.
@@ -119,8 +142,8 @@ impl Connection {
         }
     }
 
-    /// The connection that there is, or is being made.
-    fn connecting(&self) -> Result<(Generation, Connecting), Fault> {
+    /// The connection that there is, or else that is being made.
+    fn connecting(&self) -> Result<(Arc<Generation>, Result<MultiplexedConnection, Connecting>), Fault> {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         if current.connecting.is_none()
             && let Some(reason) = self.patience.refusal()
@@ -131,8 +154,11 @@ impl Connection {
             let connect = connect(self.address.clone(), Arc::clone(&self.patience));
             (Box::pin(connect) as Pin<Box<dyn Future<Output = _> + Send>>).shared()
         });
-        let connecting = connecting.clone();
-        Ok((current.generation.clone(), connecting))
+        let connection = match connecting.peek() {
+            Some(Ok(connection)) => Ok(connection.clone()),
+            _ => Err(connecting.clone()),
+        };
+        Ok((Arc::clone(&current.generation), connection))
     }
 
     /// Has the next caller connect anew, unless another has seen to it already.
@@ -140,7 +166,7 @@ impl Connection {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         if current.generation.number == of.number {
             let generation = Generation { number: of.number + 1, ..Generation::default() };
-            *current = Current { generation, connecting: None };
+            *current = Current { generation: Arc::new(generation), connecting: None };
         }
     }
 

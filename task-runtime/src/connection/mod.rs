@@ -1,6 +1,8 @@
 //! Connections to Redis-compatible servers that come back by themselves, and what each of the
 //! server's errors means.
 
+#[cfg(feature = "cache")]
+mod batch;
 mod link;
 mod node;
 mod patience;

@@ -73,9 +73,6 @@ impl Request {
         if !asking && self.proof == Proof::Number {
             return Ok(self.numbered(connection.send_packed_command(&self.command).await?));
         }
-        if !asking && self.proof == Proof::Content {
-            return Ok(Ok(connection.send_packed_command(&self.command).await?));
-        }
         let mut all = redis::pipe();
         if asking {
             // Both in one go: it counts for the next command of the connection, whoever sends it.

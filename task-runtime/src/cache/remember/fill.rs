@@ -90,9 +90,8 @@ where
     if !plan.anew
         && let Some((value, verdict)) = cache.served(name, &key, &plan, in_background.is_some()).await?
     {
-        match (verdict, in_background) {
-            (Verdict::Stale | Verdict::Early, Some(refresh)) => refresh(cache.clone(), name.to_owned(), fill, plan),
-            _ => {}
+        if let (Verdict::Stale | Verdict::Early, Some(refresh)) = (verdict, in_background) {
+            refresh(cache.clone(), name.to_owned(), fill, plan);
         }
         return Ok(value);
     }
@@ -276,7 +275,8 @@ impl Pilot<'_> {
             .await?
             .is_some_and(|(_, of)| of == Verdict::Serve)
         {
-            return Ok(lease.give_back().await);
+            lease.give_back().await;
+            return Ok(());
         }
         let (_, entry) = self.make(Some(lease), fill).await?;
         flight.land(Landed::Entry(entry.into()));
