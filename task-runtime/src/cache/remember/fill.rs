@@ -12,70 +12,21 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::decide::{Verdict, verdict};
 use super::flight::{Flight, Landed, Seat};
+use super::lease::{Lease, renewing};
+use super::plan::Plan;
 use super::{Remember, RememberError};
 use crate::cache::cache::Cache;
-use crate::cache::entry::{Entry, Head, Stale};
-use crate::cache::error::{CacheError, argument};
-use crate::cache::lock::new_token;
+use crate::cache::entry::Entry;
+use crate::cache::error::CacheError;
 use crate::cache::stats::count;
 use crate::cache::store::{Left, Life, When};
-use crate::cache::tags::checked_tags;
-use crate::cache::ttl::{MAX_TTL, Ttl};
 
-/// After how long another process makes a value, when the one that made it is gone.
-const FILL_LEASE: Duration = Duration::from_secs(5);
-/// How often that is moved on while the value is being made.
-const RENEW_AFTER: Duration = Duration::from_millis(1_500);
 /// How long a caller waits for a value that another one makes.
 const MAX_WAIT: Duration = Duration::from_secs(30);
 /// How long after a look for a value that another process makes the next one comes; half as long again after each.
 const FIRST_PAUSE: Duration = Duration::from_millis(4);
 /// Longest time between two looks.
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
-
-/// How a value is kept.
-#[derive(Clone, Debug)]
-pub(super) struct Plan {
-    pub(super) ttl: Ttl,
-    pub(super) tags: Vec<String>,
-    pub(super) stale: Option<Duration>,
-    pub(super) early: Option<f64>,
-    pub(super) anew: bool,
-}
-
-impl Plan {
-    pub(super) fn new(ttl: Ttl) -> Self {
-        Self { ttl, tags: Vec::new(), stale: None, early: None, anew: false }
-    }
-
-    fn checked(mut self) -> Result<Self, CacheError> {
-        if let Some(stale) = self.stale.filter(|stale| *stale > MAX_TTL) {
-            return Err(argument("the time for which a value may be stale", format!("{stale:?}"), "10 years at most"));
-        }
-        if let Some(early) = self.early.filter(|early| !early.is_finite() || *early < 0.0) {
-            return Err(argument("the eagerness", early, "0 or more"));
-        }
-        self.ttl.life()?;
-        self.tags = checked_tags(self.tags)?;
-        Ok(self)
-    }
-
-    /// For how long the entry of a value is kept, together with the time for which it may be stale.
-    fn life(&self) -> Result<Life, CacheError> {
-        Ok(match self.ttl.life()? {
-            Life::Ms(ms) => Life::Ms(ms.saturating_add_unsigned(whole_ms(self.stale.unwrap_or_default()))),
-            Life::Forever => Life::Forever,
-        })
-    }
-
-    fn head(&self, cost: Duration, tags: Vec<(String, u64)>) -> Head {
-        let stale = (self.stale.is_some() || self.early.is_some()).then(|| Stale {
-            for_ms: whole_ms(self.stale.unwrap_or_default()),
-            cost_ms: u32::try_from(cost.as_millis()).unwrap_or(u32::MAX),
-        });
-        Head { stale, tags }
-    }
-}
 
 /// Reads the value, or has it made.
 pub(super) async fn value<F, Fut, T, E>(remember: Remember<'_, F>) -> Result<T, RememberError<E>>
@@ -216,14 +167,6 @@ enum Right {
     Made(Vec<u8>),
 }
 
-/// The right to make a value, which ends by itself when the process is gone.
-struct Lease {
-    cache: Cache,
-    key: String,
-    token: String,
-    is_over: bool,
-}
-
 impl Pilot<'_> {
     /// Makes the value if no other process does or has, and tells all who wait.
     async fn fly<F, Fut, T, E>(self, flight: Flight, fill: F, end: Instant) -> Result<T, RememberError<E>>
@@ -267,7 +210,7 @@ impl Pilot<'_> {
         T: Serialize + DeserializeOwned,
         E: Send + Sync + 'static,
     {
-        let Ok(Some(lease)) = self.lease().await else { return Ok(()) };
+        let Ok(Some(lease)) = Lease::take(self.cache, self.name).await else { return Ok(()) };
         // Another one may have been quicker.
         if self
             .cache
@@ -298,7 +241,7 @@ impl Pilot<'_> {
     async fn right(&self, end: Instant) -> Result<Right, CacheError> {
         let mut pause = FIRST_PAUSE;
         loop {
-            let lease = match self.lease().await {
+            let lease = match Lease::take(self.cache, self.name).await {
                 Err(error) if error.is_outage() && self.cache.shared.guard.is_miss() => return Ok(Right::Alone),
                 lease => lease?,
             };
@@ -318,13 +261,6 @@ impl Pilot<'_> {
             }
             pause = LONGEST_PAUSE.min(pause.mul_f64(1.5));
         }
-    }
-
-    async fn lease(&self) -> Result<Option<Lease>, CacheError> {
-        let (key, token) = (self.cache.keys().fill(self.name), new_token());
-        let guard = &self.cache.shared.guard;
-        let held = guard.ask_again(|store| store.lock(&key, &token, FILL_LEASE, Duration::ZERO)).await?;
-        Ok(held.map(|_| Lease { cache: self.cache.clone(), key, token, is_over: false }))
     }
 
     /// The entry, if it is valid.
@@ -389,59 +325,4 @@ impl Pilot<'_> {
         }
         Ok(())
     }
-}
-
-/// Waits for the value, and moves the lease on meanwhile.
-async fn renewing<T>(lease: Option<&Lease>, fill: impl Future<Output = T>) -> T {
-    let mut fill = std::pin::pin!(fill);
-    let Some(lease) = lease else { return fill.await };
-    let renew = async {
-        loop {
-            sleep(RENEW_AFTER).await;
-            lease.renew().await;
-        }
-    };
-    tokio::select! {
-        biased;
-        value = &mut fill => value,
-        () = renew => unreachable!("it goes on for as long as it is polled"),
-    }
-}
-
-impl Lease {
-    /// Whether it is still held; also when that is not known.
-    async fn renew(&self) -> bool {
-        let renew = self.cache.shared.guard.ask(|store| store.renew(&self.key, &self.token, FILL_LEASE)).await;
-        renew.unwrap_or(true)
-    }
-
-    /// Gives it back; `false` when it was not held any more.
-    async fn end(mut self) -> Result<bool, ()> {
-        self.is_over = true;
-        self.cache.shared.guard.ask(|store| store.unlock(&self.key, &self.token)).await.map_err(|_| ())
-    }
-
-    async fn give_back(self) {
-        // It ends by itself, too.
-        let _ = self.end().await;
-    }
-}
-
-impl Drop for Lease {
-    /// The caller is gone in the middle: others need not wait until it has ended by itself.
-    fn drop(&mut self) {
-        if self.is_over {
-            return;
-        }
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            let (cache, key, token) = (self.cache.clone(), self.key.clone(), self.token.clone());
-            runtime.spawn(async move {
-                let _ = cache.shared.guard.ask(|store| store.unlock(&key, &token)).await;
-            });
-        }
-    }
-}
-
-fn whole_ms(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

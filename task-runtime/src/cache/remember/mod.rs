@@ -3,6 +3,8 @@
 mod decide;
 mod fill;
 mod flight;
+mod lease;
+mod plan;
 
 pub(super) use self::flight::Flights;
 
@@ -15,7 +17,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use self::fill::Plan;
+use self::plan::Plan;
 use super::cache::Cache;
 use super::error::CacheError;
 use super::ttl::Ttl;
