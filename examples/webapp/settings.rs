@@ -1,0 +1,44 @@
+//! What the application is told by its environment.
+
+use std::env::{VarError, var};
+
+use anyhow::{Result, bail};
+
+/// Where it serves unless told else.
+const DEFAULT_ADDRESS: &str = "127.0.0.1:8080";
+
+/// The settings; each is one variable of the environment.
+pub(crate) struct Settings {
+    /// `ADDRESS`: where it serves; port 0 takes a free one.
+    pub(crate) address: String,
+    /// `REDIS_URL`: the server of jobs and sessions; in the memory of the process without it.
+    pub(crate) redis_url: Option<String>,
+    /// `WEBAPP_BEHIND_TLS=1`: a proxy before it speaks TLS with the browsers, so that cookies are for TLS only.
+    pub(crate) behind_tls: bool,
+}
+
+impl Settings {
+    /// Reads them.
+    ///
+    /// # Errors
+    /// A variable that is no text, or not of its form.
+    pub(crate) fn from_environment() -> Result<Self> {
+        let behind_tls = match text("WEBAPP_BEHIND_TLS")?.as_deref() {
+            None | Some("0") => false,
+            Some("1") => true,
+            Some(other) => bail!("WEBAPP_BEHIND_TLS is `{other}`, expected 0 or 1"),
+        };
+        let address = text("ADDRESS")?.unwrap_or_else(|| DEFAULT_ADDRESS.to_owned());
+        Ok(Self { address, redis_url: text("REDIS_URL")?, behind_tls })
+    }
+}
+
+/// A variable; one that is empty counts as not there.
+fn text(name: &str) -> Result<Option<String>> {
+    match var(name) {
+        Ok(text) if text.is_empty() => Ok(None),
+        Ok(text) => Ok(Some(text)),
+        Err(VarError::NotPresent) => Ok(None),
+        Err(VarError::NotUnicode(_)) => bail!("{name} is no text"),
+    }
+}
