@@ -10,6 +10,9 @@ use crate::refusal::Refusal;
 /// The field of the session, and of each form.
 pub(crate) const FIELD: &str = "csrf";
 
+/// How long a token is, in characters of ASCII.
+pub(crate) const TOKEN_CHARACTERS: usize = 32;
+
 /// The token of a session, made at its first form and the same in all of them until it logs in or out.
 ///
 /// # Errors

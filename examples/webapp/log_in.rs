@@ -1,13 +1,13 @@
-//! The first page, and how a visitor becomes known and unknown again.
+//! How a visitor becomes known and unknown again.
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use task_runtime::Session;
 
 use crate::csrf::{self, Checked};
-use crate::pages;
 use crate::refusal::Refusal;
 use crate::visitor::{NAME, Visitor};
+use crate::{pages, preferences, shelf};
 
 /// The password of everybody, which the page shows: this is a demonstration. A real application keeps a hash of each
 /// user's own, and slows down who guesses.
@@ -15,14 +15,6 @@ pub(crate) const PASSWORD: &str = "demo";
 
 /// Longest name, in characters.
 const MAX_NAME: usize = 40;
-
-/// The list of reports for those who are logged in, else the log-in.
-pub(crate) async fn home(session: Session) -> Result<Response, Refusal> {
-    match Visitor::of(&session).await? {
-        Some(visitor) => Ok(pages::home(&visitor).into_response()),
-        None => Ok(pages::log_in(&csrf::token(&session).await?, None).into_response()),
-    }
-}
 
 /// Takes the log-in in. The session gets a new id, so that one that was planted or seen before is of no use.
 pub(crate) async fn log_in(session: Session, form: Checked) -> Result<Response, Refusal> {
@@ -32,6 +24,11 @@ pub(crate) async fn log_in(session: Session, form: Checked) -> Result<Response, 
     } else if form.field("password")? != PASSWORD {
         "This is not the password."
     } else {
+        // What another visitor left in this browser is not for this one.
+        if session.user().await?.is_some_and(|before| before != name) {
+            session.remove(preferences::FIELD)?;
+            session.remove(shelf::FIELD)?;
+        }
         session.set_user(name)?;
         session.set(NAME, name)?;
         csrf::renew(&session)?;

@@ -4,12 +4,21 @@
 //! jobs and sessions are on that server and outlive the process; without it they are in its memory.
 
 mod app;
+mod board;
+mod column;
 mod csrf;
+mod events;
 mod log_in;
 mod pages;
 mod preferences;
+mod progress;
 mod refusal;
+mod report;
+mod reports;
 mod settings;
+mod shelf;
+mod tasks;
+mod upload;
 mod visitor;
 
 use std::time::Duration;
@@ -20,10 +29,13 @@ use task_runtime::cache::session::Sessions;
 use task_runtime::prelude::*;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::time::timeout;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
 
 use app::App;
+use progress::Progress;
 use settings::Settings;
+use tasks::Workshop;
 
 /// How long open requests may go on after the signal to stop.
 const LAST_REQUESTS: Duration = Duration::from_secs(3);
@@ -38,20 +50,43 @@ async fn main() -> Result<()> {
     };
     let sessions = sessions.secure(settings.behind_tls).build()?;
 
+    std::fs::create_dir_all(&settings.folder).with_context(|| format!("no folder {}", settings.folder.display()))?;
+    let workshop = Workshop { folder: settings.folder.clone(), pace: settings.pace, progress: Progress::default() };
+
     let stopping = CancellationToken::new();
+    let mut parts = JoinSet::new();
+    for worker in workshop.workers(&client)? {
+        let stop = stopping.clone().cancelled_owned();
+        parts.spawn(async move { worker.run_until(stop).await.context("a worker stopped") });
+    }
     let listener = TcpListener::bind(&settings.address).await.with_context(|| format!("no {}", settings.address))?;
     println!("listening on http://{}", listener.local_addr()?);
-    let app = App { client, stopping: stopping.clone() };
+    let on_server = settings.redis_url.is_some();
+    let app = App { client, workshop, on_server, stopping: stopping.clone() };
+    parts.spawn(serve(listener, app.router(&sessions), stopping.clone()));
+
+    // Neither of these ends by itself.
+    tokio::spawn(upload::sweep(settings.folder));
     tokio::spawn(obey_signals(stopping.clone())?);
-    serve(listener, app.router(&sessions), stopping).await
+    let mut ended = Ok(());
+    while let Some(part) = parts.join_next().await {
+        // Without one of its parts the application is of no use: the others stop in good order.
+        stopping.cancel();
+        ended = ended.and(part?);
+    }
+    ended
 }
 
 /// Serves until the application stops. A request that hangs then, such as an upload that stands still, is cut off.
 async fn serve(listener: TcpListener, router: axum::Router, stopping: CancellationToken) -> Result<()> {
     let serving = axum::serve(listener, router).with_graceful_shutdown(stopping.clone().cancelled_owned());
+    let out_of_time = async {
+        stopping.cancelled().await;
+        sleep(LAST_REQUESTS).await;
+    };
     tokio::select! {
         served = serving.into_future() => Ok(served?),
-        () = async { stopping.cancelled().await; let _ = timeout(LAST_REQUESTS, std::future::pending::<()>()).await; } => Ok(()),
+        () = out_of_time => Ok(()),
     }
 }
 

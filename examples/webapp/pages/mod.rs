@@ -1,5 +1,11 @@
 //! What visitors see; every text of theirs is escaped by the templates.
 
+mod board;
+mod reports;
+
+pub(crate) use board::board;
+pub(crate) use reports::{list, report};
+
 use axum::http::StatusCode;
 use maud::{DOCTYPE, Markup, html};
 
@@ -70,11 +76,6 @@ pub(crate) fn log_in(csrf: &str, fault: Option<&str>) -> Markup {
             }
         },
     )
-}
-
-/// The reports of a visitor, and the way to a new one.
-pub(crate) fn home(visitor: &Visitor) -> Markup {
-    page("Your reports", Some(visitor), html! { h1 { "Hello " (visitor.name) } })
 }
 
 /// How a visitor wants the pages.
