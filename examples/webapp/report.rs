@@ -62,7 +62,7 @@ impl Analysis {
             let source = Source::Text { text, at: 0 };
             return Ok(Self { source, bytes, report, tallies: Vec::new(), words: HashMap::new() });
         }
-        let delimiter = delimiter(text.lines().next().unwrap_or_default());
+        let delimiter = delimiter(&text);
         let mut reader = ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(Cursor::new(text));
         let head = reader.headers()?.clone();
         let name = |(at, name): (usize, &str)| match name.trim() {
@@ -134,10 +134,14 @@ pub(crate) fn is_table(name: &str) -> bool {
     name.ends_with(".csv") || name.ends_with(".tsv")
 }
 
-/// What divides the values of a row: of those that are used for it, the one that the head has most of.
-fn delimiter(head: &str) -> u8 {
+/// What divides the values of a row: of those that are used for it, the one that head and first row have most of.
+fn delimiter(text: &str) -> u8 {
     let candidates = *b",;\t|";
-    let count = |candidate: &u8| head.bytes().filter(|byte| byte == candidate).count();
+    let lines: Vec<_> = text.lines().filter(|line| !line.trim().is_empty()).take(2).collect();
+    let count = |candidate: &u8| {
+        let of_line = |line: &&str| line.bytes().filter(|byte| byte == candidate).count();
+        lines.iter().map(of_line).min()
+    };
     // Of several that are equally frequent `max_by_key` takes the last, and a comma is what to expect.
     candidates.into_iter().rev().max_by_key(count).unwrap_or(b',')
 }
