@@ -70,6 +70,10 @@ impl Site {
         browser
     }
 
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     pub(crate) fn address(&self) -> &str {
         self.url.strip_prefix("http://").expect("it is one of HTTP")
     }

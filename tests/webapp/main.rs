@@ -1,5 +1,6 @@
 //! What visitors of the example `webapp` see over HTTP: the program as a process, without a server and on a Redis.
 
+mod chromium;
 mod fixture;
 
 mod doors;
@@ -7,6 +8,7 @@ mod reports;
 mod stopping;
 mod tickets;
 mod uploads;
+mod visit;
 
 use fixture::Site;
 
