@@ -37,6 +37,11 @@ impl Progress {
         jobs.entry(id.to_owned()).or_default().subscribe()
     }
 
+    /// How far a job is now.
+    pub(crate) fn now(&self, id: &str) -> Step {
+        self.jobs().get(id).map(|job| *job.borrow()).unwrap_or_default()
+    }
+
     /// Forgets a job that no longer runs here. Who watches it goes on to: it may be tried again.
     pub(crate) fn end(&self, id: &str) {
         let mut jobs = self.jobs();

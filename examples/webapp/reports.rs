@@ -50,7 +50,9 @@ pub(crate) async fn report(
         Standing::Done(_) => shelf::standing(&tasks::ticket(&app.client, &upload.id)?).await?,
         _ => Standing::Gone,
     };
-    Ok(pages::report(&visitor, &upload, &report, &ticket))
+    let job = if report.goes_on() { upload.id.as_str() } else { &tasks::ticket_id(&upload.id) };
+    let done = app.workshop.progress.now(job);
+    Ok(pages::report(&visitor, &upload, &report, &ticket, done))
 }
 
 /// Files a ticket about a report; asking twice files one.

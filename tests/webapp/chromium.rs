@@ -49,11 +49,14 @@ impl Drop for Driver {
     }
 }
 
-/// A program of the system.
+/// The program that a variable of the environment names, else that of the system.
 ///
 /// # Panics
 /// Says what to do when it is missing: a test that is left out would hold nothing.
-fn program(name: &str) -> PathBuf {
+fn program(variable: &str, name: &str) -> PathBuf {
+    if let Some(path) = std::env::var_os(variable) {
+        return path.into();
+    }
     let folders = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&folders).map(|folder| folder.join(name)).find(|path| path.is_file());
     found.unwrap_or_else(|| panic!("there is no {name}; run `tests/run servers`, which installs it"))
@@ -63,7 +66,9 @@ impl Chromium {
     /// Starts one. Its pictures are `target/test-artefacts/webapp-<name>-….png`.
     pub(crate) async fn start(kind: Kind, name: &str) -> Self {
         let folder = tempfile::tempdir().expect("the temporary folder is writable");
-        let driver = Program::new(program("chromedriver")).arg("--port=0").env("TMPDIR", folder.path());
+        let driver = Program::new(program("TASK_TEST_CHROMEDRIVER", "chromedriver"))
+            .arg("--port=0")
+            .env("TMPDIR", folder.path());
         let mut driver = Driver(driver.start());
         let line = driver.0.wait_for_line("started successfully on port", BOUND);
         let port: String = line.chars().filter(char::is_ascii_digit).collect();
@@ -134,7 +139,7 @@ impl Chromium {
 /// What the browser is told before it starts.
 fn capabilities(kind: &Kind, folder: &Path) -> serde_json::Map<String, Value> {
     let mut options = json!({
-        "binary": program("chromium"),
+        "binary": program("TASK_TEST_CHROMIUM", "chromium"),
         "args": [
             "--headless=new",
             // Root has no sandbox, and containers lack what it needs; the pages are our own.

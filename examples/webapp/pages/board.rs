@@ -16,7 +16,7 @@ pub(crate) fn board(visitor: &Visitor, board: &Board) -> Markup {
             h1 { "Tasks" }
             p.muted { "Jobs and sessions are " (place) "." }
             div.wide {
-                table {
+                table.stacked {
                     thead {
                         tr {
                             th scope="col" { "Queue" } th scope="col" { "State" }
@@ -28,9 +28,9 @@ pub(crate) fn board(visitor: &Visitor, board: &Board) -> Markup {
                         @for (queue, places, counts) in &board.queues {
                             tr data-queue=(queue) {
                                 th scope="row" { (queue) }
-                                td { (state(counts)) }
-                                @for (_, number) in NUMBERS { td.number { (number(counts)) } }
-                                td.number { (places) }
+                                td data-label="State" { (state(counts)) }
+                                @for (name, number) in NUMBERS { td.number data-label=(name) { (number(counts)) } }
+                                td.number data-label="Places here" { (places) }
                             }
                         }
                     }

@@ -6,6 +6,7 @@ use maud::{Markup, html};
 
 use super::{framed, page, token};
 use crate::column::Column;
+use crate::progress::Step;
 use crate::report::Report;
 use crate::shelf::{Standing, Upload};
 use crate::visitor::Visitor;
@@ -18,7 +19,7 @@ pub(crate) fn list(visitor: &Visitor, uploads: &[Upload], words: &[&'static str]
             form method="post" action="/reports" enctype="multipart/form-data" {
                 (token(visitor))
                 label {
-                    "A table (CSV) or a text, at most 5 MiB"
+                    "A table (CSV) or a text, at most 5 MiB"
                     input type="file" name="file" accept=".csv,.tsv,.txt,.md,.log,text/*" required;
                 }
                 button type="submit" { "Upload and report" }
@@ -57,8 +58,10 @@ pub(crate) fn report(
     upload: &Upload,
     report: &Standing<Report>,
     ticket: &Standing<String>,
+    done: Step,
 ) -> Markup {
     let id = &upload.id;
+    let bar = |path: &str, text| bar(&format!("/reports/{id}{path}"), text, done);
     let going_on = report.goes_on() || ticket.goes_on();
     let head = html! {
         @if going_on {
@@ -71,8 +74,8 @@ pub(crate) fn report(
             h1 { (upload.name) }
             p.muted { (size(upload.bytes)) ", " (ago(upload.at)) }
             @match report {
-                Standing::Waits => (bar(&format!("/reports/{id}/events"), "The report waits for a free place.")),
-                Standing::Runs => (bar(&format!("/reports/{id}/events"), "The report is being made.")),
+                Standing::Waits => (bar("/events", "The report waits for a free place.")),
+                Standing::Runs => (bar("/events", "The report is being made.")),
                 Standing::Failed(reason) => p.fault role="alert" { "There is no report: " (reason) },
                 Standing::Gone => p { "This report is no longer kept. Upload the file again for a new one." },
                 Standing::Done(report) => (facts(report)),
@@ -85,8 +88,8 @@ pub(crate) fn report(
             section.card #ticket {
                 h2 { "Ticket" }
                 @match ticket {
-                    Standing::Waits => (bar(&format!("/reports/{id}/ticket/events"), "The ticket waits for its turn.")),
-                    Standing::Runs => (bar(&format!("/reports/{id}/ticket/events"), "The ticket is being filed.")),
+                    Standing::Waits => (bar("/ticket/events", "The ticket waits for its turn.")),
+                    Standing::Runs => (bar("/ticket/events", "The ticket is being filed.")),
                     Standing::Done(key) => p { "Filed as " strong { (key) } "." },
                     Standing::Failed(reason) => p.fault role="alert" { "It could not be filed: " (reason) },
                     Standing::Gone => {
@@ -104,11 +107,12 @@ pub(crate) fn report(
     framed(&upload.name, Some(visitor), head, body)
 }
 
-/// The bar that a script moves. Without scripts it says that something goes on.
-fn bar(events: &str, text: &str) -> Markup {
+/// The bar that a script moves. Without scripts it is as far as it was when the page was loaded.
+fn bar(events: &str, text: &str, done: Step) -> Markup {
+    let percent = done.percent();
     html! {
-        p { (text) " " span.muted data-percent {} }
-        progress max="100" data-events=(events) aria-label=(text) {}
+        p { (text) " " span.muted data-percent { (percent) " %" } }
+        progress max="100" value=(percent) data-events=(events) aria-label=(text) {}
     }
 }
 
@@ -135,7 +139,7 @@ fn columns(report: &Report) -> Markup {
                 p.muted { "The first " (report.columns.len()) " of " (report.width) "." }
             }
             div.wide {
-                table {
+                table.stacked {
                     thead {
                         tr {
                             th scope="col" { "Column" } th scope="col" { "Kind" } th.number scope="col" { "Empty" }
@@ -155,15 +159,19 @@ fn row(column: &Column) -> Markup {
     html! {
         tr {
             th scope="row" { (column.name) }
-            td { (column.kind.word()) }
-            td.number { (grouped(column.empty)) }
-            td.number { @if let Some(text) = number(|numbers| numbers.min) { (text) } }
-            td.number { @if let Some(text) = number(|numbers| numbers.max) { (text) } }
-            td.number { @if let Some(text) = number(|numbers| numbers.mean) { (text) } }
-            td {
-                @for (at, (value, count)) in column.top.iter().enumerate() {
-                    @if at > 0 { ", " }
-                    (value) " " span.muted { "×" (count) }
+            td data-label="Kind" { (column.kind.word()) }
+            td.number data-label="Empty" { (grouped(column.empty)) }
+            td.number data-label="Least" { @if let Some(text) = number(|numbers| numbers.min) { (text) } }
+            td.number data-label="Most" { @if let Some(text) = number(|numbers| numbers.max) { (text) } }
+            td.number data-label="Mean" { @if let Some(text) = number(|numbers| numbers.mean) { (text) } }
+            td data-label="Most frequent" {
+                @if !column.top.is_empty() {
+                    span {
+                        @for (at, (value, count)) in column.top.iter().enumerate() {
+                            @if at > 0 { ", " }
+                            (value) " " span.muted { "×" (count) }
+                        }
+                    }
                 }
             }
         }
@@ -197,7 +205,7 @@ fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             text.push('\u{202f}');
         }
         text.push(digit);
