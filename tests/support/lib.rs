@@ -50,3 +50,8 @@ pub use redis;
 pub use server::Server;
 pub use shared::{shared_cluster, shared_redis, shared_valkey};
 pub use view::View;
+
+/// Has the Rust blocks of the guide compiled, so that they stay real.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/from-django.md")]
+pub struct FromDjango;
