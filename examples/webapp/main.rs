@@ -21,6 +21,8 @@ mod tasks;
 mod upload;
 mod visitor;
 
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -50,7 +52,9 @@ async fn main() -> Result<()> {
     };
     let sessions = sessions.secure(settings.behind_tls).build()?;
 
-    std::fs::create_dir_all(&settings.folder).with_context(|| format!("no folder {}", settings.folder.display()))?;
+    // What visitors upload is not for other users of the machine.
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(&settings.folder);
+    made.with_context(|| format!("no folder {}", settings.folder.display()))?;
     let workshop = Workshop { folder: settings.folder.clone(), pace: settings.pace, progress: Progress::default() };
 
     let stopping = CancellationToken::new();

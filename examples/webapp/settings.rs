@@ -19,6 +19,7 @@ pub(crate) struct Settings {
     /// `REDIS_URL`: the server of jobs and sessions; in the memory of the process without it.
     pub(crate) redis_url: Option<String>,
     /// `WEBAPP_FOLDER`: where uploads are stored; a folder of its own below that for temporary files without it.
+    /// All processes on one server need the same, because any of them may make a report.
     pub(crate) folder: PathBuf,
     /// `WEBAPP_PACE`: the pause after each of about 40 steps of a task, in milliseconds; 50 without it.
     pub(crate) pace: Duration,

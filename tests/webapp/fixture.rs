@@ -1,5 +1,6 @@
 //! The application as a process of its own, and a browser that keeps cookies.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,14 @@ use tempfile::TempDir;
 
 /// How long anything may take here.
 pub(crate) const BOUND: Duration = Duration::from_secs(60);
+
+/// A pace at which a report takes 2 s, so that a test sees it run also on a slow machine.
+pub(crate) const SLOW: u64 = 50;
+
+/// A file whose report has many steps.
+pub(crate) fn lines() -> String {
+    "some words in a line\n".repeat(500)
+}
 
 /// What parts of a form are divided by; no file of the tests has it.
 pub(crate) const BOUNDARY: &str = "----the-boundary-of-a-form";
@@ -40,6 +49,16 @@ impl Site {
     /// Whether it is on a server, so that jobs and sessions outlive the process.
     pub(crate) fn outlives(&self) -> bool {
         self.server.is_some()
+    }
+
+    /// The server that it is on.
+    pub(crate) fn server(&mut self) -> &mut Server {
+        self.server.as_mut().expect("it is on a server")
+    }
+
+    /// The folder with the uploaded files.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Starts the application anew; a report and a ticket take 40 times `pace` milliseconds.

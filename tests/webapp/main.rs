@@ -4,6 +4,7 @@ mod chromium;
 mod fixture;
 
 mod doors;
+mod outages;
 mod reports;
 mod stopping;
 mod tickets;
@@ -59,6 +60,8 @@ everywhere! {
         a_text_is_reported_to_the_word
         progress_is_told_until_the_report_is_there
         a_page_without_scripts_looks_again_by_itself
+        three_reports_are_made_at_a_time_and_the_next_one_waits
+        a_report_that_cannot_be_made_says_why
         a_report_is_for_its_visitor_alone
         what_visitors_write_is_text_on_every_page
     }

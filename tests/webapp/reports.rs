@@ -2,7 +2,9 @@
 
 use reqwest::StatusCode;
 
-use crate::fixture::{Browser, Site, fact, rows};
+use support::eventually;
+
+use crate::fixture::{BOUND, Browser, SLOW, Site, fact, lines, rows};
 
 /// The row of a column in the report of a table: kind, empty, least, most, mean, most frequent.
 fn column(page: &str, name: &str) -> Vec<String> {
@@ -109,10 +111,10 @@ pub(crate) async fn a_text_is_reported_to_the_word(site: Site) {
     assert_eq!(words.len(), 8);
 }
 
-pub(crate) async fn progress_is_told_until_the_report_is_there(site: Site) {
+pub(crate) async fn progress_is_told_until_the_report_is_there(mut site: Site) {
+    site.restart(SLOW);
     let ada = site.visitor("Ada").await;
-    let lines = "some words in a line\n".repeat(500);
-    let report = ada.report_on("lines.txt", lines).await;
+    let report = ada.report_on("lines.txt", lines()).await;
     let page = ada.page(&report).await;
     assert!(page.contains(&format!("data-events=\"{report}/events\"")), "{page}");
     let told = events(&ada, &format!("{report}/events")).await;
@@ -133,14 +135,53 @@ pub(crate) async fn progress_is_told_until_the_report_is_there(site: Site) {
     assert_eq!(events(&ada, &format!("{report}/events")).await.last().unwrap().0, "ended");
 }
 
-pub(crate) async fn a_page_without_scripts_looks_again_by_itself(site: Site) {
+pub(crate) async fn a_page_without_scripts_looks_again_by_itself(mut site: Site) {
+    site.restart(SLOW);
     let ada = site.visitor("Ada").await;
-    let report = ada.report_on("lines.txt", "some words in a line\n".repeat(500)).await;
+    let report = ada.report_on("lines.txt", lines()).await;
     let refresh = "<noscript><meta http-equiv=\"refresh\" content=\"2\"></noscript>";
     let page = ada.page(&report).await;
     assert!(page.contains(refresh) && page.contains("Look again</a>"), "{page}");
     let page = ada.finished(&report).await;
     assert!(!page.contains("http-equiv") && !page.contains("<script"), "{page}");
+}
+
+pub(crate) async fn three_reports_are_made_at_a_time_and_the_next_one_waits(mut site: Site) {
+    site.restart(SLOW);
+    let ada = site.visitor("Ada").await;
+    let mut reports = Vec::new();
+    for number in 0..4 {
+        reports.push(ada.report_on(&format!("{number}.txt"), lines()).await);
+    }
+    let (mut running, mut waits) = (0, false);
+    eventually("all reports are there", BOUND, async || {
+        let page = ada.page("/").await;
+        running = running.max(page.matches("data-state=\"running\"").count());
+        waits = waits || page.contains("data-state=\"waiting\"");
+        (page.matches("data-state=\"ready\"").count() == 4).then_some(())
+    })
+    .await;
+    assert!((1..=3).contains(&running) && waits, "{running} ran, one waited: {waits}");
+}
+
+pub(crate) async fn a_report_that_cannot_be_made_says_why(mut site: Site) {
+    site.restart(SLOW);
+    let ada = site.visitor("Ada").await;
+    for number in 0..3 {
+        ada.report_on(&format!("{number}.txt"), lines()).await;
+    }
+    // It waits for one of those, and its file is lost meanwhile.
+    let report = ada.report_on("lost.txt", lines()).await;
+    let id = report.strip_prefix("/reports/").expect("it begins the path");
+    std::fs::remove_file(site.folder().join(format!("{id}.upload"))).expect("the file is there");
+    let page = eventually("the report has failed", BOUND, async || {
+        let page = ada.page(&report).await;
+        page.contains("There is no report").then_some(page)
+    })
+    .await;
+    assert!(page.contains("the uploaded file cannot be read") && !page.contains("<script"), "{page}");
+    assert!(ada.page("/").await.contains("data-state=\"failed\""));
+    assert_eq!(events(&ada, &format!("{report}/events")).await.last().expect("its end is told").0, "ended");
 }
 
 pub(crate) async fn a_report_is_for_its_visitor_alone(site: Site) {

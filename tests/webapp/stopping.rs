@@ -7,18 +7,13 @@ use std::time::{Duration, Instant};
 use reqwest::StatusCode;
 use support::eventually;
 
-use crate::fixture::{BOUND, Browser, Site, fact, multipart};
+use crate::fixture::{BOUND, Browser, Site, fact, lines, multipart};
 
 /// How long a stop may take: what runs has 3 s, and one more to be cancelled.
 const STOP: Duration = Duration::from_secs(8);
 
 /// A pace at which a report takes 8 s.
-const SLOW: u64 = 200;
-
-/// A file whose report is there for sure when it says so.
-fn lines() -> String {
-    "some words in a line\n".repeat(500)
-}
+const SLOWER: u64 = 200;
 
 /// Reads events until one says that a part of the report is made.
 async fn watch(browser: &Browser, report: &str) -> reqwest::Response {
@@ -33,7 +28,7 @@ async fn watch(browser: &Browser, report: &str) -> reqwest::Response {
 }
 
 pub(crate) async fn a_signal_ends_it_within_seconds_while_visitors_watch(mut site: Site) {
-    site.restart(SLOW);
+    site.restart(SLOWER);
     let ada = site.visitor("Ada").await;
     let report = ada.report_on("lines.txt", lines()).await;
     let mut watching = watch(&ada, &report).await;
@@ -82,7 +77,7 @@ pub(crate) async fn an_upload_that_stands_still_does_not_keep_it_from_ending(mut
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_report_in_the_middle_of_which_the_application_is_killed_is_finished_by_the_next_one() {
     let mut site = Site::on_redis();
-    site.restart(SLOW);
+    site.restart(SLOWER);
     let ada = site.visitor("Ada").await;
     let report = ada.report_on("lines.txt", lines()).await;
     drop(watch(&ada, &report).await);

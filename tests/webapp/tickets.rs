@@ -35,7 +35,8 @@ pub(crate) async fn a_report_has_one_ticket_however_often_it_is_asked_for(site: 
     assert_eq!((ready, running, dead, finished), (0, 0, 0, 1));
 }
 
-pub(crate) async fn tickets_are_filed_one_after_the_other(site: Site) {
+pub(crate) async fn tickets_are_filed_one_after_the_other(mut site: Site) {
+    site.restart(25);
     let ada = site.visitor("Ada").await;
     let mut reports = Vec::new();
     for number in 0..3 {
@@ -43,9 +44,10 @@ pub(crate) async fn tickets_are_filed_one_after_the_other(site: Site) {
         ada.finished(&report).await;
         reports.push(report);
     }
-    for report in &reports {
-        ada.post(&format!("{report}/ticket"), &[]).await;
-    }
+    let token = ada.token().await;
+    let paths: Vec<_> = reports.iter().map(|report| format!("{report}/ticket")).collect();
+    let form = [("csrf", token.as_str())];
+    tokio::join!(ada.post_bare(&paths[0], &form), ada.post_bare(&paths[1], &form), ada.post_bare(&paths[2], &form),);
     let mut waited = 0;
     eventually("all tickets are filed", BOUND, async || {
         let [ready, running, _, _, dead, finished, workers, places] = counts(&ada, "jira").await[..] else {
@@ -56,7 +58,7 @@ pub(crate) async fn tickets_are_filed_one_after_the_other(site: Site) {
         (finished == 3).then_some(())
     })
     .await;
-    assert_eq!(waited, 2, "all but one wait");
+    assert!((1..=2).contains(&waited), "{waited} waited for the one that ran");
     let keys = [filed(&ada, &reports[0]).await, filed(&ada, &reports[1]).await, filed(&ada, &reports[2]).await];
     assert!(keys[0] != keys[1] && keys[1] != keys[2] && keys[0] != keys[2], "{keys:?}");
     let reports = counts(&ada, "default").await;

@@ -5,8 +5,8 @@ use support::eventually;
 use crate::chromium::{Chromium, Kind};
 use crate::fixture::{BOUND, Site};
 
-/// A pace at which a report takes 2 s: long enough to be seen.
-const VISIBLE: u64 = 50;
+/// A pace at which a report takes 4 s: long enough to be seen, also on a slow machine.
+const VISIBLE: u64 = 100;
 
 /// A table of which each number is known.
 const TABLE: &str = "city,people,founded,note\nOslo,709037,1048-01-01,north\nRome,2746984,,south\nLima,,1535-01-18,\n";
