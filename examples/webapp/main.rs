@@ -57,21 +57,22 @@ async fn main() -> Result<()> {
     made.with_context(|| format!("no folder {}", settings.folder.display()))?;
     let workshop = Workshop { folder: settings.folder.clone(), pace: settings.pace, progress: Progress::default() };
 
+    let listener = TcpListener::bind(&settings.address).await;
+    let listener = listener.with_context(|| format!("cannot listen on {}", settings.address))?;
     let stopping = CancellationToken::new();
+    tokio::spawn(obey_signals(stopping.clone())?);
+    tokio::spawn(upload::sweep(settings.folder));
     let mut parts = JoinSet::new();
     for worker in workshop.workers(&client)? {
         let stop = stopping.clone().cancelled_owned();
         parts.spawn(async move { worker.run_until(stop).await.context("a worker stopped") });
     }
-    let listener = TcpListener::bind(&settings.address).await.with_context(|| format!("no {}", settings.address))?;
-    println!("listening on http://{}", listener.local_addr()?);
+    let address = listener.local_addr()?;
     let on_server = settings.redis_url.is_some();
     let app = App { client, workshop, on_server, stopping: stopping.clone() };
     parts.spawn(serve(listener, app.router(&sessions), stopping.clone()));
+    println!("listening on http://{address}");
 
-    // Neither of these ends by itself.
-    tokio::spawn(upload::sweep(settings.folder));
-    tokio::spawn(obey_signals(stopping.clone())?);
     let mut ended = Ok(());
     while let Some(part) = parts.join_next().await {
         // Without one of its parts the application is of no use: the others stop in good order.

@@ -67,7 +67,7 @@ pub(crate) async fn an_upload_that_stands_still_does_not_keep_it_from_ending(mut
     assert_eq!(&answer, b"HTTP/1.1 100");
     stream.write_all(&body[..body.len() / 2]).expect("it reads");
     let start = Instant::now();
-    site.process.signal(libc::SIGTERM);
+    site.process.signal(libc::SIGINT);
     let status = site.process.wait(BOUND);
     assert!(status.success(), "{status}: {}", site.process.lines().join("\n"));
     assert!(start.elapsed() < STOP, "{:?}", start.elapsed());
