@@ -68,6 +68,12 @@ impl Site {
         (self.process, self.url) = (process, url);
     }
 
+    /// One more process on the same server and with the same folder, and a browser with the cookies of another at it.
+    pub(crate) fn beside(&self, browser: &Browser, pace: u64) -> (Running, Browser) {
+        let (process, url) = run(self.server.as_ref(), &self.folder, pace);
+        (process, Browser { url, ..browser.clone() })
+    }
+
     /// A browser that knows nothing yet.
     pub(crate) fn browser(&self) -> Browser {
         let jar = Arc::new(Jar::default());

@@ -51,6 +51,7 @@ everywhere! {
         a_file_that_cannot_be_a_report_is_refused_with_a_reason
         a_file_of_the_largest_size_is_taken
         uploads_at_the_same_time_are_all_listed
+        files_that_are_a_day_old_are_removed_and_others_stay
         the_list_has_as_many_rows_a_page_as_the_visitor_wants
     }
     reports {

@@ -93,3 +93,20 @@ async fn a_report_in_the_middle_of_which_the_application_is_killed_is_finished_b
     eventually("nothing runs any more", BOUND, async || ada.page("/tasks").await.contains("Nothing.").then_some(()))
         .await;
 }
+
+/// As when a new version takes the place of the old one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_process_on_the_same_server_goes_on_with_visitors_and_reports_of_the_first() {
+    let mut site = Site::on_redis();
+    site.restart(SLOWER);
+    let ada = site.visitor("Ada").await;
+    let report = ada.report_on("lines.txt", lines()).await;
+    drop(watch(&ada, &report).await);
+    let (second, at_second) = site.beside(&ada, 1);
+    assert!(at_second.page(&report).await.contains("lines.txt"));
+    site.process.signal(libc::SIGTERM);
+    assert!(site.process.wait(STOP).success(), "{}", site.process.lines().join("\n"));
+    let page = at_second.finished(&report).await;
+    assert_eq!(fact(&page, "Words").as_deref(), Some("2500"), "{page}");
+    drop(second);
+}

@@ -1,8 +1,11 @@
 //! Files that are sent: those that are refused, those at the limit, and several at the same time.
 
-use reqwest::StatusCode;
+use std::time::{Duration, SystemTime};
 
-use crate::fixture::Site;
+use reqwest::StatusCode;
+use support::eventually;
+
+use crate::fixture::{BOUND, Site, fact};
 
 /// The limit of the application.
 const MAX_FILE_BYTES: usize = 5 * 1024 * 1024;
@@ -44,7 +47,7 @@ pub(crate) async fn a_file_of_the_largest_size_is_taken(site: Site) {
     let report = ada.report_on("full.txt", &content).await;
     let page = ada.finished(&report).await;
     assert!(page.contains("5.0 MiB"), "{page}");
-    assert_eq!(crate::fixture::fact(&page, "Lines"), Some(content.lines().count().to_string()));
+    assert_eq!(fact(&page, "Lines"), Some(content.lines().count().to_string()));
 }
 
 pub(crate) async fn uploads_at_the_same_time_are_all_listed(site: Site) {
@@ -62,7 +65,7 @@ pub(crate) async fn uploads_at_the_same_time_are_all_listed(site: Site) {
         let path = answer.headers()[reqwest::header::LOCATION].to_str().unwrap();
         assert!(page.contains(&format!("<a href=\"{path}\">{name}</a>")), "{page}");
         let page = ada.finished(path).await;
-        assert_eq!(crate::fixture::fact(&page, "Words").as_deref(), Some(words), "{name}");
+        assert_eq!(fact(&page, "Words").as_deref(), Some(words), "{name}");
     }
 }
 
@@ -84,4 +87,20 @@ pub(crate) async fn the_list_has_as_many_rows_a_page_as_the_visitor_wants(site: 
     let page = ada.page("/").await;
     assert_eq!(names(&page).len(), 7);
     assert!(!page.contains("Page 1 of"), "{page}");
+}
+
+pub(crate) async fn files_that_are_a_day_old_are_removed_and_others_stay(mut site: Site) {
+    let day = Duration::from_secs(24 * 3600);
+    let file = |name: &str, age: Duration| {
+        let path = site.folder().join(name);
+        let file = std::fs::File::create(&path).expect("the folder is writable");
+        file.set_modified(SystemTime::now() - age).expect("a file may be old");
+        path
+    };
+    let old = file("old.upload", day + Duration::from_secs(60));
+    let kept = [file("new.upload", day - Duration::from_secs(600)), file("other.txt", 2 * day)];
+    // It looks when it starts.
+    site.restart(1);
+    eventually("the old file is gone", BOUND, async || (!old.exists()).then_some(())).await;
+    assert!(kept.iter().all(|file| file.exists()), "{kept:?}");
 }
