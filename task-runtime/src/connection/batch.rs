@@ -3,7 +3,7 @@
 //! It spares each of them most of what it costs this process to send one. A command that comes alone goes alone.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use redis::aio::MultiplexedConnection;
 use redis::{Arg, Cmd, Pipeline, RedisError, RedisResult, Value};
@@ -18,7 +18,14 @@ type Reply = oneshot::Sender<RedisResult<Value>>;
 
 /// What is sent over one connection.
 #[derive(Clone, Default)]
-pub(super) struct Batch(Arc<Mutex<State>>);
+pub(super) struct Batch(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    /// That connection, from the first command on.
+    connection: OnceLock<MultiplexedConnection>,
+    state: Mutex<State>,
+}
 
 #[derive(Default)]
 struct State {
@@ -39,10 +46,9 @@ impl Batch {
         match self.wait(command) {
             Some(answer) => answer.await.unwrap_or_else(|_| Err(shut_down())),
             None => {
-                let next = Next { batch: self, connection: connection.clone() };
-                let answer = connection.send_packed_command(command).await;
-                drop(next);
-                answer
+                self.0.connection.get_or_init(|| connection.clone());
+                let _next = Next(self);
+                connection.send_packed_command(command).await
             }
         }
     }
@@ -77,24 +83,21 @@ impl Batch {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Has what waits be sent, also when the caller that went alone is gone before its answer came.
-struct Next<'a> {
-    batch: &'a Batch,
-    connection: MultiplexedConnection,
-}
+struct Next<'a>(&'a Batch);
 
 impl Drop for Next<'_> {
     fn drop(&mut self) {
-        let Some(first) = self.batch.next() else { return };
-        let flush = Flush { batch: self.batch.clone(), is_over: false };
+        let Some(first) = self.0.next() else { return };
+        let flush = Flush { batch: self.0.clone(), is_over: false };
         // A task of its own, so that a caller that is dropped leaves nobody waiting. Without a runtime, `flush` tells those
         // who wait.
-        if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(flush.run(first, self.connection.clone()));
+        if let (Ok(runtime), Some(connection)) = (Handle::try_current(), self.0.0.connection.get()) {
+            runtime.spawn(flush.run(first, connection.clone()));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A request and the number by which its answer is known from all others.
 
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{LazyLock, OnceLock};
 
 use redis::aio::MultiplexedConnection;
 use redis::{Arg, Cmd, RedisResult, Value};
@@ -17,7 +17,8 @@ pub(crate) struct Malformed(pub(crate) String);
 /// A command with its number.
 pub(crate) struct Request {
     command: Cmd,
-    number: String,
+    /// Made up when it is needed; what is marked hardly ever does.
+    number: OnceLock<String>,
     proof: Proof,
 }
 
@@ -38,12 +39,12 @@ impl Request {
     pub(crate) fn script(mut command: Cmd) -> Self {
         let number = next_number();
         command.arg(&number);
-        Self { command, number, proof: Proof::Number }
+        Self { command, number: number.into(), proof: Proof::Number }
     }
 
     /// Any other command.
     pub(crate) fn plain(command: Cmd) -> Self {
-        Self { command, number: next_number(), proof: Proof::Echo }
+        Self { command, number: OnceLock::new(), proof: Proof::Echo }
     }
 
     /// A command whose answer is nothing, or says by what it holds that it is the one: half the commands of a plain
@@ -51,7 +52,7 @@ impl Request {
     /// came in its place.
     #[cfg(feature = "cache")]
     pub(crate) fn marked(command: Cmd) -> Self {
-        Self { command, number: next_number(), proof: Proof::Content }
+        Self { command, number: OnceLock::new(), proof: Proof::Content }
     }
 
     pub(crate) fn command(&self) -> &Cmd {
@@ -101,9 +102,13 @@ impl Request {
         Ok(self.echoed(connection.send_packed_command(&self.echo()).await?))
     }
 
+    fn number(&self) -> &str {
+        self.number.get_or_init(next_number)
+    }
+
     fn echo(&self) -> Cmd {
         let mut echo = redis::cmd("ECHO");
-        echo.arg(&self.number);
+        echo.arg(self.number());
         echo
     }
 
@@ -116,7 +121,9 @@ impl Request {
         };
         let number = parts.pop();
         match (parts.pop(), number) {
-            (Some(answer), Some(Value::BulkString(number))) if parts.is_empty() && number == self.number.as_bytes() => {
+            (Some(answer), Some(Value::BulkString(number)))
+                if parts.is_empty() && number == self.number().as_bytes() =>
+            {
                 Ok(answer)
             }
             _ => Err(self.another()),
@@ -128,13 +135,13 @@ impl Request {
     fn echoed(&self, echo: Value) -> Result<(), Malformed> {
         match echo {
             Value::ServerError(_) => Ok(()),
-            Value::BulkString(number) if number == self.number.as_bytes() => Ok(()),
+            Value::BulkString(number) if number == self.number().as_bytes() => Ok(()),
             _ => Err(self.another()),
         }
     }
 
     fn another(&self) -> Malformed {
-        Malformed(format!("an answer came that is not the one to request {}", self.number))
+        Malformed(format!("an answer came that is not the one to request {}", self.number()))
     }
 }
 
@@ -155,12 +162,12 @@ mod tests {
     #[test]
     fn only_an_answer_with_the_number_of_the_request_is_one() {
         let request = Request::script(redis::cmd("EVALSHA"));
-        let number = bulk(&request.number);
+        let number = bulk(request.number());
         let answer = request.numbered(Value::Array(vec![Value::Int(1), number.clone()]));
         assert!(matches!(answer, Ok(Value::Int(1))), "{answer:?}");
         let other = Request::script(redis::cmd("EVALSHA"));
         for wrong in [
-            Value::Array(vec![Value::Int(1), bulk(&other.number)]),
+            Value::Array(vec![Value::Int(1), bulk(other.number())]),
             Value::Array(vec![Value::Int(1), number.clone(), number.clone()]),
             Value::Array(vec![number.clone()]),
             Value::Array(vec![]),
@@ -174,8 +181,8 @@ mod tests {
     #[test]
     fn an_echo_is_of_the_number_or_refused() {
         let request = Request::plain(redis::cmd("BLPOP"));
-        assert!(request.echoed(bulk(&request.number)).is_ok());
-        for wrong in [bulk("1 more"), Value::Nil, Value::Okay, Value::Array(vec![bulk(&request.number)])] {
+        assert!(request.echoed(bulk(request.number())).is_ok());
+        for wrong in [bulk("1 more"), Value::Nil, Value::Okay, Value::Array(vec![bulk(request.number())])] {
             assert!(request.echoed(wrong.clone()).is_err(), "{wrong:?}");
         }
         let Ok(refused) = redis::parse_redis_value(b"-NOPERM no\r\n") else { panic!("an error is a value") };

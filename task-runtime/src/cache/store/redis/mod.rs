@@ -20,6 +20,9 @@ use crate::error::Error;
 /// Most arguments of a command that is a step of a script: Lua puts them on its stack.
 const MAX_ARGS: usize = 4_000;
 
+/// Room for the arguments of most commands, and for their bytes beside those of keys and entries.
+const FEW_ARGS: usize = 6;
+const FEW_BYTES: usize = 64;
 /// How long an answer is waited for at least, before its connection is given up.
 const MIN_ANSWER: Duration = Duration::from_millis(500);
 
@@ -159,8 +162,8 @@ impl Store for RedisStore {
     }
 
     fn set<'a>(&'a self, key: &'a str, entry: &'a [u8], life: Life, when: When) -> Answer<'a, bool> {
-        let mut command = one("SET", key);
-        command.arg(entry);
+        let mut command = Cmd::with_capacity(FEW_ARGS, key.len() + entry.len() + FEW_BYTES);
+        command.arg("SET").arg(key).arg(entry);
         if let Life::Ms(ms) = life {
             command.arg("PX").arg(ms);
         }
@@ -295,14 +298,15 @@ impl Store for RedisStore {
 }
 
 fn one(name: &str, key: &str) -> Cmd {
-    let mut command = cmd(name);
-    command.arg(key);
+    let mut command = Cmd::with_capacity(FEW_ARGS, key.len() + FEW_BYTES);
+    command.arg(name).arg(key);
     command
 }
 
 fn many(name: &str, keys: &[String]) -> Cmd {
-    let mut command = cmd(name);
-    command.arg(keys);
+    let bytes = keys.iter().map(String::len).sum::<usize>();
+    let mut command = Cmd::with_capacity(keys.len() + 1, bytes + FEW_BYTES);
+    command.arg(name).arg(keys);
     command
 }
 
