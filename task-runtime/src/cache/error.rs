@@ -93,8 +93,8 @@ pub enum CacheError {
     /// A setting that cannot be used. Whoever wrote the program, or its configuration, can act.
     #[error("setting `{setting}` of the cache is {given}, expected {expected}")]
     Setting {
-        /// The setting.
-        setting: &'static str,
+        /// The setting, `caches.NAME.KEY` when a text names the cache.
+        setting: String,
         /// What was given, with its unit.
         given: String,
         /// What is allowed, with its unit.
@@ -124,8 +124,8 @@ pub(super) fn argument(what: &'static str, given: impl ToString, expected: impl 
 }
 
 /// A setting is outside of what is allowed.
-pub(super) fn setting(setting: &'static str, given: impl ToString, expected: impl ToString) -> CacheError {
-    CacheError::Setting { setting, given: given.to_string(), expected: expected.to_string() }
+pub(super) fn setting(setting: impl Into<String>, given: impl ToString, expected: impl ToString) -> CacheError {
+    CacheError::Setting { setting: setting.into(), given: given.to_string(), expected: expected.to_string() }
 }
 
 #[cfg(feature = "redis")]

@@ -66,6 +66,8 @@ mod key;
 #[cfg(feature = "cache")]
 mod lock;
 #[cfg(feature = "cache")]
+mod named;
+#[cfg(feature = "cache")]
 mod raw;
 #[cfg(feature = "cache")]
 mod remember;
@@ -96,6 +98,7 @@ pub use self::{
     guard::OnOutage,
     key::MAX_KEY_BYTES,
     lock::{DEFAULT_LOCK_TTL, Lock, LockRequest, MAX_LOCK_TTL, MAX_LOCK_WAIT, MIN_LOCK_TTL},
+    named::{Caches, DEFAULT_CACHE, cache, default_cache, set_caches, set_default_cache},
     raw::{RawCommand, Reply},
     remember::{MAX_STALE, Remember, RememberError},
     scan::{Cursor, KeyPage, KeyPages, MAX_PAGE},

@@ -222,7 +222,7 @@ impl CacheBuilder {
         match &self.url {
             #[cfg(feature = "redis")]
             Some(url) => Ok(Arc::new(RedisStore::new(url, &self.replicas, deadline)?)),
-            _ if !self.replicas.is_empty() => Err(setting("replica", "given", "none, where there is no URL")),
+            _ if !self.replicas.is_empty() => Err(setting("replicas", "given", "none, where there is no URL")),
             _ => {
                 let _ = deadline;
                 Ok(Arc::new(MemoryStore::new(self.memory.0, self.memory.1)))

@@ -33,6 +33,13 @@ impl Target {
         Ok(Self { seeds: seeds? })
     }
 
+    /// Whether both name one server by the same name, and the same database of it.
+    #[cfg(feature = "cache-settings")]
+    pub(crate) fn overlaps(&self, other: &Self) -> bool {
+        let shared = |one: &Address| other.seeds.iter().any(|two| one.is(two) && one.db() == two.db());
+        self.seeds.iter().any(shared)
+    }
+
     pub(super) fn seeds(&self) -> &[Address] {
         &self.seeds
     }
@@ -138,6 +145,11 @@ impl Address {
         };
         let open: RedisResult<_> = redis::Client::open(info.clone().set_addr(addr));
         open.ok().map(Self)
+    }
+
+    #[cfg(feature = "cache-settings")]
+    fn db(&self) -> i64 {
+        self.0.get_connection_info().redis_settings().db()
     }
 
     /// Whether both are the same server by name.

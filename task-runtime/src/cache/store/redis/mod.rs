@@ -41,18 +41,18 @@ impl RedisStore {
     /// first call. Who calls waits no longer than `deadline`; a connection on which nothing came for as long as that is
     /// given up.
     pub(in crate::cache) fn new(url: &str, replicas: &[String], deadline: Duration) -> Result<Self, CacheError> {
-        let servers = |url: &str| {
+        let servers = |what: &str, url: &str| {
             let target = Target::parse(url).map_err(|error| match error {
-                Error::InvalidOption { given, expected, .. } => setting("url", given, expected),
-                other => setting("url", other, "a URL such as `redis://127.0.0.1/`"),
+                Error::InvalidOption { given, expected, .. } => setting(what, given, expected),
+                other => setting(what, other, "a URL such as `redis://127.0.0.1/`"),
             })?;
             // A connection that is only slow must not be given up whenever a caller is impatient.
             let answer = deadline.max(MIN_ANSWER);
             Ok(Servers::new(&target, Limits { answer, block: answer, firm: true }))
         };
         Ok(Self {
-            servers: servers(url)?,
-            replicas: replicas.iter().map(|url| servers(url)).collect::<Result<_, CacheError>>()?,
+            servers: servers("url", url)?,
+            replicas: replicas.iter().map(|url| servers("replicas", url)).collect::<Result<_, CacheError>>()?,
             is_cluster: AtomicBool::new(false),
         })
     }
