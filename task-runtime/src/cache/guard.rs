@@ -1,7 +1,7 @@
 //! How long a server that does not answer is waited for, and for how long it is left alone after that.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout, timeout_at};
@@ -15,8 +15,13 @@ const MAX_TRIES: u32 = 4;
 const PAUSE: Duration = Duration::from_millis(10);
 /// Longest pause between two looks at a server that is away.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-/// How long one look waits for an answer.
-const LOOK: Duration = Duration::from_secs(2);
+/// How much longer than a call one look waits for an answer: so long that a connection over which none comes is given
+/// up by then.
+const LOOK: Duration = Duration::from_millis(2_500);
+/// After so much more without a look that ended, a call looks for itself: the runtime of the looks may stand still.
+const LOOKS_STAND_STILL: Duration = Duration::from_secs(2);
+/// Refusals are logged no more often than that.
+const REFUSALS: Duration = Duration::from_secs(60);
 
 /// What a call gives while the server cannot be used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,6 +49,10 @@ struct Breaker {
     open: AtomicBool,
     /// Whether a task looks when it answers again.
     looking: AtomicBool,
+    /// When a look, or a call in its place, began last.
+    looked: Mutex<Option<Instant>>,
+    /// When a refusal was logged last.
+    refused: Mutex<Option<Instant>>,
 }
 
 impl Guard {
@@ -59,34 +68,15 @@ impl Guard {
         self.breaker.open.load(Ordering::Relaxed)
     }
 
-    /// Makes a call, which is known after the deadline at the latest.
-    pub(super) async fn ask<'a, T>(
-        &'a self,
-        call: impl FnOnce(&'a dyn Store) -> Answer<'a, T>,
-    ) -> Result<T, CacheError> {
-        if self.is_open() {
-            self.look();
-            return Err(CacheError::Unavailable { reason: "it did not answer a moment ago".into() });
-        }
-        let late = |_| Err(CacheError::Unknown { reason: format!("no answer within {:?}", self.deadline) });
-        let answer = timeout(self.deadline, call(&*self.store)).await.unwrap_or_else(late);
-        if let Err(error @ (CacheError::Unavailable { .. } | CacheError::Unknown { .. } | CacheError::Refused { .. })) =
-            &answer
-            && self.is_miss()
-        {
-            self.leave_alone(error);
-        }
-        answer
-    }
-
-    /// The same with a call that can be made again; it is when nothing happened, unless an outage is a miss.
+    /// Makes a call, which is known after the deadline at the latest. It is made again when nothing happened, unless an
+    /// outage is a miss.
     pub(super) async fn ask_again<'a, T>(
         &'a self,
         call: impl Fn(&'a dyn Store) -> Answer<'a, T>,
     ) -> Result<T, CacheError> {
         let (end, mut pause) = (Instant::now() + self.deadline, PAUSE);
         for _ in 1..MAX_TRIES {
-            match self.ask(&call).await {
+            match self.ask_until(end, &call).await {
                 Err(CacheError::Unavailable { .. }) if !self.is_miss() && Instant::now() + pause < end => {
                     sleep(pause).await;
                     pause *= 2;
@@ -94,8 +84,37 @@ impl Guard {
                 answer => return answer,
             }
         }
-        let late = |_| Err(CacheError::Unknown { reason: format!("no answer within {:?}", self.deadline) });
-        timeout_at(end, self.ask(&call)).await.unwrap_or_else(late)
+        self.ask_until(end, &call).await
+    }
+
+    async fn ask_until<'a, T>(
+        &'a self,
+        end: Instant,
+        call: impl FnOnce(&'a dyn Store) -> Answer<'a, T>,
+    ) -> Result<T, CacheError> {
+        if self.is_open() && !self.breaker.begins_after(self.look_limit() + LOOKS_STAND_STILL) {
+            self.look();
+            return Err(CacheError::Unavailable { reason: "it did not answer a moment ago".into() });
+        }
+        let answer = timeout_at(end, call(&*self.store)).await.unwrap_or_else(|_| {
+            // Who waits no longer does not learn that the connection is of no use; a look does.
+            self.look();
+            Err(CacheError::Unknown { reason: format!("no answer within {:?}", self.deadline) })
+        });
+        match &answer {
+            Err(error @ (CacheError::Unavailable { .. } | CacheError::Unknown { .. })) if self.is_miss() => {
+                self.leave_alone(error);
+            }
+            // It answers, only not as it should: nobody waits, and what it does not refuse goes on.
+            Err(error @ (CacheError::Refused { .. } | CacheError::Full)) if self.is_miss() => {
+                self.breaker.close();
+                if self.breaker.tells_again() {
+                    tracing::warn!(%error, "the cache refuses; what it refuses is a miss");
+                }
+            }
+            _ => self.breaker.close(),
+        }
+        answer
     }
 
     fn leave_alone(&self, error: &CacheError) {
@@ -105,20 +124,25 @@ impl Guard {
         self.look();
     }
 
+    fn look_limit(&self) -> Duration {
+        self.deadline + LOOK
+    }
+
     /// Has a task look when the server answers again, if none does.
     fn look(&self) {
         if self.breaker.looking.swap(true, Ordering::Relaxed) {
             return;
         }
+        self.breaker.begins();
         let looking = Looking(Arc::clone(&self.breaker));
-        let store = Arc::downgrade(&self.store);
+        let (store, limit) = (Arc::downgrade(&self.store), self.look_limit());
         tokio::spawn(async move {
             let mut pause = PAUSE;
             // Until nobody has the cache any more.
             while let Some(store) = store.upgrade() {
-                if let Ok(Ok(())) = timeout(LOOK, store.ping()).await {
-                    looking.0.open.store(false, Ordering::Relaxed);
-                    tracing::info!("the cache answers again");
+                looking.0.begins();
+                if let Ok(Ok(())) = timeout(limit, store.ping()).await {
+                    looking.0.close();
                     return;
                 }
                 drop(store);
@@ -126,6 +150,37 @@ impl Guard {
                 pause = LONGEST_PAUSE.min(pause * 2);
             }
         });
+    }
+}
+
+impl Breaker {
+    fn close(&self) {
+        if self.open.load(Ordering::Relaxed) && self.open.swap(false, Ordering::Relaxed) {
+            tracing::info!("the cache answers again");
+        }
+    }
+
+    fn begins(&self) {
+        *self.looked.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    /// Whether no look has begun for so long; then one begins with this.
+    fn begins_after(&self, time: Duration) -> bool {
+        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        let begins = looked.is_some_and(|at| at.elapsed() >= time);
+        if begins {
+            *looked = Some(Instant::now());
+        }
+        begins
+    }
+
+    fn tells_again(&self) -> bool {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        let tells = refused.is_none_or(|at| at.elapsed() >= REFUSALS);
+        if tells {
+            *refused = Some(Instant::now());
+        }
+        tells
     }
 }
 

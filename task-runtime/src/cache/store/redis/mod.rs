@@ -1,5 +1,6 @@
 //! A cache in Redis or Valkey: a command where one does it, and a script where it takes several.
 
+mod replica;
 mod reply;
 mod script;
 
@@ -10,6 +11,7 @@ use std::time::Duration;
 use futures_util::future::{try_join, try_join_all};
 use redis::{Cmd, Value, cmd};
 
+use self::replica::Replica;
 use super::{Added, Answer, Command, End, Left, Life, Page, Store, When};
 use crate::cache::error::{CacheError, argument, of_fault, setting};
 use crate::cache::raw::Reply;
@@ -31,7 +33,7 @@ type Asked<'a, T> = Pin<Box<dyn Future<Output = Result<T, Fault>> + Send + 'a>>;
 /// The store.
 pub(in crate::cache) struct RedisStore {
     servers: Servers,
-    replicas: Vec<Servers>,
+    replicas: Vec<Replica>,
     /// Whether it is a cluster, whose nodes take no command for keys of several slots.
     is_cluster: AtomicBool,
 }
@@ -41,18 +43,18 @@ impl RedisStore {
     /// first call. Who calls waits no longer than `deadline`; a connection on which nothing came for as long as that is
     /// given up.
     pub(in crate::cache) fn new(url: &str, replicas: &[String], deadline: Duration) -> Result<Self, CacheError> {
-        let servers = |what: &str, url: &str| {
-            let target = Target::parse(url).map_err(|error| match error {
+        let target = |what: &str, url: &str| {
+            Target::parse(url).map_err(|error| match error {
                 Error::InvalidOption { given, expected, .. } => setting(what, given, expected),
                 other => setting(what, other, "a URL such as `redis://127.0.0.1/`"),
-            })?;
-            // A connection that is only slow must not be given up whenever a caller is impatient.
-            let answer = deadline.max(MIN_ANSWER);
-            Ok(Servers::new(&target, Limits { answer, block: answer, firm: true }))
+            })
         };
+        // A connection that is only slow must not be given up whenever a caller is impatient.
+        let answer = deadline.max(MIN_ANSWER);
+        let replica = |url: &String| Ok(Replica::new(&target("replicas", url)?, deadline));
         Ok(Self {
-            servers: servers("url", url)?,
-            replicas: replicas.iter().map(|url| servers("replicas", url)).collect::<Result<_, CacheError>>()?,
+            servers: Servers::new(&target("url", url)?, Limits { answer, block: answer, firm: true }),
+            replicas: replicas.iter().map(replica).collect::<Result<_, CacheError>>()?,
             is_cluster: AtomicBool::new(false),
         })
     }
@@ -82,11 +84,10 @@ impl RedisStore {
         request: Request,
         read: impl Fn(Value) -> Result<T, Malformed>,
     ) -> Result<T, Fault> {
-        if let Some(replica) = fastrand::choice(&self.replicas) {
-            match replica.send(key, &request, &read).await {
-                Err(Fault::Away(_) | Fault::Lost(_) | Fault::Busy(_) | Fault::Elsewhere(_)) => {}
-                answer => return answer,
-            }
+        if let Some(replica) = fastrand::choice(&self.replicas)
+            && let Some(answer) = replica.send(key, &request, &read).await
+        {
+            return answer;
         }
         self.servers.send(key, &request, &read).await
     }
