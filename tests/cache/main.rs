@@ -1,6 +1,7 @@
 //! What the cache promises: one list of rules for every place where it is kept, and what only a server can show.
 
 mod fixture;
+mod settings;
 
 mod ends;
 mod groups;
