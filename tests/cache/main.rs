@@ -1,6 +1,8 @@
 //! What the cache promises: one list of rules for every place where it is kept, and what only a server can show.
 
 mod fixture;
+mod outages;
+mod runtimes;
 mod settings;
 
 mod ends;

@@ -1,6 +1,6 @@
 //! How long a server that does not answer is waited for, and for how long it is left alone after that.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -18,8 +18,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// How much longer than a call one look waits for an answer: so long that a connection over which none comes is given
 /// up by then.
 const LOOK: Duration = Duration::from_millis(2_500);
-/// After so much more without a look that ended, a call looks for itself: the runtime of the looks may stand still.
-const LOOKS_STAND_STILL: Duration = Duration::from_secs(2);
+/// After so much more without a new look, a call goes through and another task looks: the runtime of the first may stand
+/// still.
+const LOOKS_STAND_STILL: Duration = Duration::from_millis(1_200);
 /// Refusals are logged no more often than that.
 const REFUSALS: Duration = Duration::from_secs(60);
 
@@ -47,8 +48,10 @@ pub(super) struct Guard {
 struct Breaker {
     /// Whether the server is left alone.
     open: AtomicBool,
-    /// Whether a task looks when it answers again.
-    looking: AtomicBool,
+    /// The number of the task that looks when it answers again; 0 when none does.
+    looking: AtomicU64,
+    /// How many such tasks there were.
+    looks: AtomicU64,
     /// When a look, or a call in its place, began last.
     looked: Mutex<Option<Instant>>,
     /// When a refusal was logged last.
@@ -92,9 +95,12 @@ impl Guard {
         end: Instant,
         call: impl FnOnce(&'a dyn Store) -> Answer<'a, T>,
     ) -> Result<T, CacheError> {
-        if self.is_open() && !self.breaker.begins_after(self.look_limit() + LOOKS_STAND_STILL) {
-            self.look();
-            return Err(CacheError::Unavailable { reason: "it did not answer a moment ago".into() });
+        if self.is_open() {
+            if !self.breaker.begins_after(self.look_limit() + LOOKS_STAND_STILL) {
+                self.look();
+                return Err(CacheError::Unavailable { reason: "it did not answer a moment ago".into() });
+            }
+            self.breaker.looking.store(0, Ordering::Relaxed);
         }
         let answer = timeout_at(end, call(&*self.store)).await.unwrap_or_else(|_| {
             // Who waits no longer does not learn that the connection is of no use; a look does.
@@ -130,19 +136,23 @@ impl Guard {
 
     /// Has a task look when the server answers again, if none does.
     fn look(&self) {
-        if self.breaker.looking.swap(true, Ordering::Relaxed) {
+        if self.breaker.looking.load(Ordering::Relaxed) != 0 {
+            return;
+        }
+        let number = self.breaker.looks.fetch_add(1, Ordering::Relaxed) + 1;
+        if self.breaker.looking.compare_exchange(0, number, Ordering::Relaxed, Ordering::Relaxed).is_err() {
             return;
         }
         self.breaker.begins();
-        let looking = Looking(Arc::clone(&self.breaker));
+        let look = Look { breaker: Arc::clone(&self.breaker), number };
         let (store, limit) = (Arc::downgrade(&self.store), self.look_limit());
         tokio::spawn(async move {
             let mut pause = PAUSE;
-            // Until nobody has the cache any more.
-            while let Some(store) = store.upgrade() {
-                looking.0.begins();
+            // Until nobody has the cache any more, or another looks in its place.
+            while let (Some(store), true) = (store.upgrade(), look.goes_on()) {
+                look.breaker.begins();
                 if let Ok(Ok(())) = timeout(limit, store.ping()).await {
-                    looking.0.close();
+                    look.breaker.close();
                     return;
                 }
                 drop(store);
@@ -184,11 +194,20 @@ impl Breaker {
     }
 }
 
-/// The task may end with its runtime, in the middle of a look; then the next call begins another.
-struct Looking(Arc<Breaker>);
+/// A task that looks. It may end with its runtime in the middle of it; then the next call begins another.
+struct Look {
+    breaker: Arc<Breaker>,
+    number: u64,
+}
 
-impl Drop for Looking {
+impl Look {
+    fn goes_on(&self) -> bool {
+        self.breaker.looking.load(Ordering::Relaxed) == self.number
+    }
+}
+
+impl Drop for Look {
     fn drop(&mut self) {
-        self.0.looking.store(false, Ordering::Relaxed);
+        let _ = self.breaker.looking.compare_exchange(self.number, 0, Ordering::Relaxed, Ordering::Relaxed);
     }
 }
