@@ -1,5 +1,6 @@
 //! What the cache promises: one list of rules for every place where it is kept, and what only a server can show.
 
+mod astray;
 mod fixture;
 mod outages;
 mod runtimes;

@@ -156,6 +156,30 @@ async fn a_connection_over_which_nothing_comes_is_made_anew() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn values_are_back_as_soon_after_a_long_outage() {
+    let (mut hangs, mut dead) = (server(), server());
+    let caches = [&hangs, &dead].map(|server| miss(&server.url()).build().unwrap());
+    for cache in &caches {
+        store(cache).await;
+    }
+    hangs.freeze();
+    dead.kill9();
+    // So long that the pauses between two looks are the longest.
+    let end = Instant::now() + Duration::from_secs(8);
+    eventually("it is over", BOUND, async || {
+        for cache in &caches {
+            assert_eq!(cache.get::<String>("kept").await.unwrap(), None);
+        }
+        (Instant::now() > end).then_some(())
+    })
+    .await;
+    hangs.thaw();
+    is_back(&caches[0]).await;
+    dead.restart();
+    is_back(&caches[1]).await;
+}
+
 /// How long a page takes that asks the cache before it makes each of its parts.
 async fn page(cache: Option<&Cache>) -> Duration {
     let begun = Instant::now();

@@ -10,7 +10,6 @@ use futures_util::future::Shared;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, RedisResult, Value};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::AbortOnDropHandle;
 
 #[cfg(feature = "cache")]
 use super::batch::Batch;
@@ -152,12 +151,8 @@ impl Connection {
             return Err(Fault::Away(reason));
         }
         let connecting = current.connecting.get_or_insert_with(|| {
-            // A task of its own: who waits for it may be on another runtime than the one on which it began, which may end
-            // before it is made; to poll its timer from there would panic. It ends when nobody waits any more.
             let connect = connect(self.address.clone(), Arc::clone(&self.patience));
-            let connecting = AbortOnDropHandle::new(tokio::spawn(connect));
-            let made = async { connecting.await.unwrap_or_else(|error| Err(error.to_string())) };
-            (Box::pin(made) as Pin<Box<dyn Future<Output = _> + Send>>).shared()
+            (Box::pin(connect) as Pin<Box<dyn Future<Output = _> + Send>>).shared()
         });
         let connection = match connecting.peek() {
             Some(Ok(connection)) => Ok(connection.clone()),
