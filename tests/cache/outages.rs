@@ -286,6 +286,8 @@ async fn a_full_server_refuses_what_is_new_and_gives_what_is_there() {
     missing.set_many(&[("new", 1), ("other", 2)]).await.unwrap();
     assert_eq!(missing.incr("count", 1).await.unwrap(), None);
     assert_eq!(missing.get_or_set("new", 1).await.unwrap(), 1);
+    full(cache.incr_version("kept").await.unwrap_err());
+    assert_eq!(missing.incr_version("kept").await.unwrap(), None);
     for cache in [&cache, &missing] {
         assert_eq!(cache.get("kept").await.unwrap(), Some("value".to_owned()));
         assert_eq!(cache.get_many("count kept".split(' ').take(1)).await.unwrap(), [Some(1)]);

@@ -307,7 +307,10 @@ impl Cache {
             Left::Ms(ms) => Life::Ms(ms.max(1)),
         };
         Entry::move_to(&new, &mut bytes);
-        self.ask(false, |store| store.set(&new, &bytes, life, When::Always)).await?;
+        // A full server that is a miss has stored nothing: then the old one stays.
+        if !self.ask(false, |store| store.set(&new, &bytes, life, When::Always)).await? {
+            return Ok(None);
+        }
         self.ask(0, |store| store.remove(std::slice::from_ref(&old))).await?;
         Ok(Some(version))
     }
