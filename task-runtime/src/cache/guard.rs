@@ -71,8 +71,15 @@ impl Guard {
         self.breaker.open.load(Ordering::Relaxed)
     }
 
-    /// Makes a call, which is known after the deadline at the latest. It is made again when nothing happened, unless an
-    /// outage is a miss.
+    /// Makes a call, which is known after the deadline at the latest.
+    pub(super) async fn ask<'a, T>(
+        &'a self,
+        call: impl FnOnce(&'a dyn Store) -> Answer<'a, T>,
+    ) -> Result<T, CacheError> {
+        self.ask_until(Instant::now() + self.deadline, call).await
+    }
+
+    /// The same with a call that can be made again; it is when nothing happened, unless an outage is a miss.
     pub(super) async fn ask_again<'a, T>(
         &'a self,
         call: impl Fn(&'a dyn Store) -> Answer<'a, T>,
