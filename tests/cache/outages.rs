@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use support::{Proxy, Server, eventually};
-use task_runtime::cache::{Cache, CacheBuilder, CacheError, OnOutage, Reply};
+use task_runtime::cache::{Cache, CacheBuilder, CacheError, KeyPage, OnOutage, Reply};
 
 use crate::fixture::BOUND;
 
@@ -45,6 +45,20 @@ pub(crate) async fn is_back(cache: &Cache) {
     println!("it was back after {:?}", begun.elapsed());
 }
 
+/// A value that is made, because there is none.
+async fn remembered(cache: &Cache) -> String {
+    let made = async || Ok::<_, std::io::Error>("made".to_owned());
+    let begun = Instant::now();
+    let plain = cache.remember("made", made).await.expect("an outage is no error");
+    let tagged = cache.remember("made", made).tags(["tag"]).anew().await.expect("an outage is no error");
+    let made = || async { Ok::<_, std::io::Error>("made".to_owned()) };
+    let stale = cache.remember("made", made).stale(BACK).early(1.0).await.expect("an outage is no error");
+    assert_eq!(plain, tagged);
+    assert_eq!(plain, stale);
+    assert!(begun.elapsed() < LATE, "nobody is waited for: {:?}", begun.elapsed());
+    plain
+}
+
 /// Each method gives what it gives where nothing is stored, and no error.
 async fn every_call_is_a_miss(cache: &Cache) {
     let (values, tags) = ([("kept", 1), ("other", 2)], ["tag"]);
@@ -75,6 +89,11 @@ async fn every_call_is_a_miss(cache: &Cache) {
     assert!(!cache.persist("kept").await.unwrap());
     assert_eq!(cache.incr_version("kept").await.unwrap(), None);
     assert!(!cache.invalidate_tags(tags).await.unwrap());
+    assert_eq!(remembered(cache).await, "made");
+    assert!(cache.lock("lock").acquire().await.unwrap().is_none());
+    assert_eq!(cache.keys_like("*").next().await.unwrap(), Some(Vec::new()));
+    assert_eq!(cache.key_page("*", None, 100).await.unwrap(), KeyPage::default());
+    assert_eq!((cache.delete_pattern("*").await.unwrap(), cache.clear().await.unwrap()), (0, 0));
     assert_eq!(cache.command("STRLEN", "kept").send().await.unwrap(), Reply::Nil);
     assert_eq!(cache.with_version(2).unwrap().get::<String>("kept").await.unwrap(), None);
     let stats = cache.stats();
