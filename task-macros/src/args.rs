@@ -1,23 +1,22 @@
-//! Step one: reads the options of the attribute, each on its own, so that one bad option hides no other.
+//! Step one: reads the options of `#[task]`.
 
-use std::collections::HashSet;
-use std::ops::RangeInclusive;
-
-use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
-use syn::ext::IdentExt;
+use proc_macro2::{Ident, TokenStream};
 use syn::parse::ParseStream;
-use syn::{LitInt, LitStr, Path};
+use syn::{LitStr, Path};
 
 use crate::backoff::Backoff;
 use crate::durations::{DAY, Millis, duration};
-use crate::errors::{Errors, nearest};
-use crate::values::{aliases, derives, job_type, parse_all, queue_name, runtime_path, task_name};
+use crate::errors::Errors;
+use crate::options::{Options, Setting};
+use crate::values::{aliases, derives, job_type, queue_name, runtime_path, task_name};
 
 const LONGEST_TIMEOUT: Millis = 30 * DAY;
 const LONGEST_RESULT_TTL: Millis = 30 * DAY;
 
-/// The options and how each is written.
-const OPTIONS: [(&str, &str); 12] = [
+/// The options of `#[task]`.
+pub(crate) static OPTIONS: Options = Options { known: &KNOWN, foreign: &FOREIGN, typical: "queue" };
+
+const KNOWN: [(&str, &str); 12] = [
     ("name", "name = \"emails.send\""),
     ("aliases", "aliases = [\"old_name\"]"),
     ("queue", "queue = \"mail\""),
@@ -31,8 +30,6 @@ const OPTIONS: [(&str, &str); 12] = [
     ("job", "job = SendEmailJob"),
     ("derive", "derive(Clone, Debug)"),
 ];
-/// `crate` stands apart: few need it, and it would be an odd thing to suggest.
-pub(crate) const CRATE: (&str, &str) = ("crate", "crate = my::path");
 
 /// What other job systems call our options.
 const FOREIGN: [(&str, &str); 9] = [
@@ -70,19 +67,7 @@ pub(crate) struct Args {
 impl Args {
     pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Self {
         let mut args = Self::default();
-        let mut seen = HashSet::new();
-        for tokens in split_at_commas(tokens, errors) {
-            let Some(setting) = errors.collect(Setting::parse(tokens)) else {
-                continue;
-            };
-            let name = setting.name();
-            if !seen.insert(name.clone()) {
-                errors.at(&setting.key, format!("option `{name}` is given twice"));
-                continue;
-            }
-            let result = args.apply(&setting, errors);
-            errors.collect(result);
-        }
+        OPTIONS.read(tokens, errors, |setting, errors| args.apply(setting, errors));
         args
     }
 
@@ -116,153 +101,20 @@ impl Args {
                 self.runtime_is_unknown = false;
             }
             unknown => {
-                let meant = meant_option(unknown);
-                if meant == Some("blocking") {
+                if OPTIONS.meant(unknown) == Some("blocking") {
                     self.blocking = Some(setting.key.clone());
                 }
-                errors.at(&setting.key, unknown_option(unknown, meant));
+                errors.at(&setting.key, OPTIONS.unknown(unknown));
             }
         }
         Ok(())
     }
 }
 
-fn meant_option(unknown: &str) -> Option<&'static str> {
-    let foreign = FOREIGN.iter().find(|(word, _)| *word == unknown);
-    foreign.map(|(_, option)| *option).or_else(|| nearest(unknown, OPTIONS.map(|(name, _)| name)))
-}
-
-fn unknown_option(unknown: &str, meant: Option<&str>) -> String {
-    match meant {
-        Some(option) => format!("unknown option `{unknown}`; did you mean `{option}`?"),
-        None => {
-            let known: Vec<String> = OPTIONS.map(|(name, _)| format!("`{name}`")).into();
-            format!("unknown option `{unknown}`; the options are {}", known.join(", "))
-        }
-    }
-}
-
-/// One option, of which only the outer form is known yet.
-struct Setting {
-    key: Ident,
-    form: Form,
-}
-
-enum Form {
-    /// `key`
-    Word,
-    /// `key = tokens`
-    Value(TokenStream),
-    /// `key(tokens)`
-    List(TokenStream),
-}
-
-impl Setting {
-    fn parse(tokens: TokenStream) -> syn::Result<Self> {
-        let mut rest = tokens.clone().into_iter();
-        let Some(TokenTree::Ident(key)) = rest.next() else {
-            return Err(syn::Error::new_spanned(tokens, format!("expected an option such as `{}`", example("queue"))));
-        };
-        let form = match rest.next() {
-            None => Form::Word,
-            Some(TokenTree::Punct(punct)) if punct.as_char() == '=' => Form::Value(rest.collect()),
-            Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Parenthesis => {
-                if let Some(next) = rest.next() {
-                    return Err(syn::Error::new_spanned(next, "expected `,`"));
-                }
-                Form::List(group.stream())
-            }
-            Some(other) => {
-                let message = match example(&key.unraw().to_string()) {
-                    "" => format!("expected `=` after `{key}`"),
-                    example => format!("expected `{example}`"),
-                };
-                return Err(syn::Error::new_spanned(other, message));
-            }
-        };
-        Ok(Self { key, form })
-    }
-
-    fn name(&self) -> String {
-        self.key.to_string()
-    }
-
-    fn value<T>(&self, parser: impl FnOnce(ParseStream) -> syn::Result<T>) -> syn::Result<T> {
-        match &self.form {
-            Form::Value(tokens) if !tokens.is_empty() => parse_all(tokens, parser),
-            _ => Err(self.wrong_form("needs a value")),
-        }
-    }
-
-    fn list<T>(&self, parser: impl FnOnce(ParseStream) -> syn::Result<T>) -> syn::Result<T> {
-        match &self.form {
-            Form::List(tokens) => parse_all(tokens, parser),
-            _ => Err(self.wrong_form("needs a list in parentheses")),
-        }
-    }
-
-    fn word(&self) -> syn::Result<()> {
-        match &self.form {
-            Form::Word => Ok(()),
-            _ => Err(self.wrong_form("takes no value")),
-        }
-    }
-
-    fn number(&self, range: RangeInclusive<u32>) -> syn::Result<u32> {
-        let name = self.name();
-        let outside = || {
-            let (low, high) = (range.start(), range.end());
-            format!("`{name}` must be a whole number between {low} and {high}")
-        };
-        self.value(|input| {
-            if !input.peek(LitInt) {
-                return Err(input.error(outside()));
-            }
-            let literal: LitInt = input.parse()?;
-            let number = literal.base10_parse::<u32>().ok();
-            number
-                .filter(|number| range.contains(number) && literal.suffix().is_empty())
-                .ok_or_else(|| syn::Error::new_spanned(literal, outside()))
-        })
-    }
-
-    fn wrong_form(&self, problem: &str) -> syn::Error {
-        let name = self.name();
-        let message = format!("option `{name}` {problem}: write `{}`", example(&name));
-        syn::Error::new_spanned(&self.key, message)
-    }
-}
-
-pub(crate) fn example(option: &str) -> &'static str {
-    let known = OPTIONS.iter().chain([&CRATE]);
-    known.filter(|(name, _)| *name == option).map(|(_, example)| *example).next().unwrap_or_default()
-}
-
-/// Splits before parsing, so that a mistake in one option does not reach into the next.
-fn split_at_commas(tokens: TokenStream, errors: &mut Errors) -> Vec<TokenStream> {
-    let mut parts = Vec::new();
-    let mut part = TokenStream::new();
-    for token in tokens {
-        match &token {
-            TokenTree::Punct(punct) if punct.as_char() == ',' => {
-                if part.is_empty() {
-                    errors.at(punct, "expected an option before `,`");
-                } else {
-                    parts.push(std::mem::take(&mut part));
-                }
-            }
-            _ => part.extend([token]),
-        }
-    }
-    if !part.is_empty() {
-        parts.push(part);
-    }
-    parts
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::options::CRATE;
 
     /// The messages of all mistakes in the options.
     fn mistakes(source: &str) -> Vec<String> {
@@ -273,12 +125,12 @@ mod tests {
 
     #[test]
     fn the_examples_are_accepted() {
-        for (name, example) in OPTIONS.into_iter().chain([CRATE]) {
+        for (name, example) in KNOWN.into_iter().chain([CRATE]) {
             assert_eq!(mistakes(example), Vec::<String>::new(), "{name}");
         }
-        let all = OPTIONS.map(|(_, example)| example).join(",\n") + ",";
+        let all = KNOWN.map(|(_, example)| example).join(",\n") + ",";
         assert_eq!(mistakes(&all), Vec::<String>::new());
-        assert!(OPTIONS[6].1.contains(crate::backoff::EXAMPLE));
+        assert!(KNOWN[6].1.contains(crate::backoff::EXAMPLE));
     }
 
     #[test]

@@ -10,6 +10,9 @@ const CONDITIONS: &[&str] = &["cfg"];
 /// The attributes that describe a job type as well as its function.
 const DESCRIPTIONS: &[&str] = &["doc", "deprecated"];
 
+/// The attributes that say what the compiler is to say of a body.
+const LINTS: &[&str] = &["allow", "expect", "warn", "deny", "forbid"];
+
 /// Goes on every generated item.
 pub(crate) fn conditions(attributes: &[Attribute]) -> TokenStream {
     attributes.iter().filter_map(|attribute| keep(&attribute.meta, CONDITIONS)).map(|meta| quote!(#[#meta])).collect()
@@ -18,6 +21,11 @@ pub(crate) fn conditions(attributes: &[Attribute]) -> TokenStream {
 /// Goes on the job type.
 pub(crate) fn descriptions(attributes: &[Attribute]) -> TokenStream {
     attributes.iter().filter_map(|attribute| keep(&attribute.meta, DESCRIPTIONS)).map(|meta| quote!(#[#meta])).collect()
+}
+
+/// Goes where the body of the function goes, and its parameters.
+pub(crate) fn lints(attributes: &[Attribute]) -> TokenStream {
+    attributes.iter().filter_map(|attribute| keep(&attribute.meta, LINTS)).map(|meta| quote!(#[#meta])).collect()
 }
 
 /// Whether an attribute is there, perhaps under a condition.
@@ -68,6 +76,12 @@ mod tests {
             text(descriptions(&attributes)),
             "#[doc=\"x\"]#[deprecated]#[cfg_attr(test,doc(hidden),cfg_attr(unix,doc=\"y\"))]"
         );
+        let lints_of: [Attribute; 3] = [
+            parse_quote!(#[allow(unused)]),
+            parse_quote!(#[inline]),
+            parse_quote!(#[cfg_attr(test, inline, expect(dead_code))]),
+        ];
+        assert_eq!(text(lints(&lints_of)), "#[allow(unused)]#[cfg_attr(test,expect(dead_code))]");
         assert!(has(&attributes, "deprecated"));
         assert!(!has(&attributes, "test"));
     }

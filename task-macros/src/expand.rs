@@ -50,7 +50,7 @@ struct Writer<'a> {
 
 impl<'a> Writer<'a> {
     fn new(task: &'a Task<'a>) -> Self {
-        let runtime = runtime_crate(task.args);
+        let runtime = runtime_crate(task.args.runtime.as_ref());
         let attributes = &task.function.attributes;
         Self {
             task,
@@ -346,7 +346,7 @@ pub(crate) fn output(runtime: &TokenStream, function: &Function) -> TokenStream 
 }
 
 /// Where to complain about the result.
-fn output_place(function: &Function) -> Span {
+pub(crate) fn output_place(function: &Function) -> Span {
     let place = match &function.signature.output {
         ReturnType::Default => function.signature.ident.span(),
         ReturnType::Type(_, ty) => ty.span(),
@@ -355,13 +355,13 @@ fn output_place(function: &Function) -> Span {
     Span::call_site().located_at(place)
 }
 
-fn duration(millis: Millis) -> TokenStream {
+pub(crate) fn duration(millis: Millis) -> TokenStream {
     let millis = Literal::u64_unsuffixed(millis);
     quote!(::core::time::Duration::from_millis(#millis))
 }
 
 /// The same path, as if written at another place: the compiler points at the place where an expression begins.
-fn moved(path: &TokenStream, place: Span) -> TokenStream {
+pub(crate) fn moved(path: &TokenStream, place: Span) -> TokenStream {
     let at_place = |mut token: TokenTree| {
         token.set_span(token.span().located_at(place));
         token
@@ -370,6 +370,6 @@ fn moved(path: &TokenStream, place: Span) -> TokenStream {
 }
 
 /// Code of ours that complains at the place of the user's.
-fn located(tokens: impl Spanned) -> Span {
+pub(crate) fn located(tokens: impl Spanned) -> Span {
     Span::mixed_site().located_at(tokens.span())
 }

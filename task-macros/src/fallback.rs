@@ -21,7 +21,7 @@ pub(crate) fn expand(args: &Args, function: &Function) -> TokenStream {
     if function.signature.receiver().is_some() {
         return TokenStream::new();
     }
-    let runtime = runtime_crate(args);
+    let runtime = runtime_crate(args.runtime.as_ref());
     let runtime = quote!(#runtime::__private);
     let serde = quote!(#runtime::serde).to_string().replace(' ', "");
     let conditions = attributes::conditions(&function.attributes);

@@ -22,7 +22,7 @@ pub fn attribute(data: &[u8]) {
 pub(crate) fn expanded(options: TokenStream, item: TokenStream) {
     let is_function = syn::parse2::<syn::ItemFn>(item.clone()).is_ok();
     // Its body is not read, and may be half-written.
-    let is_task = Function::parse(item.clone()).is_ok();
+    let is_task = Function::parse(item.clone(), "#[task]", "a task").is_ok();
     let kept = as_written(item.clone()).to_string();
     let output = write(options, item);
     let text = output.to_string();

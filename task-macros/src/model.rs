@@ -2,6 +2,7 @@
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote};
+use syn::Path;
 
 use crate::args::Args;
 use crate::errors::Errors;
@@ -72,6 +73,6 @@ pub(crate) fn job_type(args: &Args, function: &Function) -> Option<Ident> {
 }
 
 /// The crate that holds what generated code calls.
-pub(crate) fn runtime_crate(args: &Args) -> TokenStream {
-    args.runtime.as_ref().map_or_else(|| quote!(::task_runtime), ToTokens::to_token_stream)
+pub(crate) fn runtime_crate(runtime: Option<&Path>) -> TokenStream {
+    runtime.map_or_else(|| quote!(::task_runtime), ToTokens::to_token_stream)
 }

@@ -7,11 +7,20 @@ const LONGEST_NAME: usize = 64;
 
 /// Says what is wrong with the wire name of a task, if anything is.
 pub(crate) fn check_task_name(name: &str) -> Result<(), String> {
-    check(name, "task name", "_.:-")?;
+    check_joined(name, "task name")
+}
+
+/// Says what is wrong with the name that a cached function has in keys, if anything is.
+pub(crate) fn check_cached_name(name: &str) -> Result<(), String> {
+    check_joined(name, "name")
+}
+
+fn check_joined(name: &str, kind: &str) -> Result<(), String> {
+    check(name, kind, "_.:-")?;
     // Punctuation joins the parts of a name; at an edge it is a part that was forgotten.
     let joins = |c: char| matches!(c, '.' | ':' | '-');
     if name.starts_with(joins) || name.ends_with(joins) {
-        return Err(format!("the task name `{name}` must begin and end with a letter, a digit or `_`"));
+        return Err(format!("the {kind} `{name}` must begin and end with a letter, a digit or `_`"));
     }
     Ok(())
 }

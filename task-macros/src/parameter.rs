@@ -83,7 +83,7 @@ fn check_attributes(attributes: &[Attribute], errors: &mut Errors) {
     }
 }
 
-fn last_word(attribute: &Attribute) -> Option<String> {
+pub(crate) fn last_word(attribute: &Attribute) -> Option<String> {
     attribute.path().segments.last().map(|segment| segment.ident.to_string())
 }
 
@@ -165,7 +165,7 @@ fn classify(name: Ident, input: &PatType, errors: &mut Errors) -> Parameter {
 }
 
 /// Looks through parentheses and through the invisible groups that `macro_rules!` leaves.
-fn bare(ty: &Type) -> &Type {
+pub(crate) fn bare(ty: &Type) -> &Type {
     match ty {
         Type::Group(group) => bare(&group.elem),
         Type::Paren(paren) => bare(&paren.elem),

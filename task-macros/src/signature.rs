@@ -16,11 +16,14 @@ pub(crate) struct Function {
     pub(crate) attributes: Vec<Attribute>,
     pub(crate) visibility: Visibility,
     pub(crate) signature: Signature,
+    /// The block, and whatever is written behind it.
+    pub(crate) body: TokenStream,
 }
 
 impl Function {
-    pub(crate) fn parse(item: TokenStream) -> syn::Result<Self> {
-        parse_function.parse2(item)
+    /// Reads a function; `attribute` and `kind` name in messages what it is to be: `#[task]`, `a task`.
+    pub(crate) fn parse(item: TokenStream, attribute: &str, kind: &str) -> syn::Result<Self> {
+        (|input: ParseStream| parse_function(input, attribute, kind)).parse2(item)
     }
 
     /// The name without `r#`.
@@ -90,19 +93,19 @@ impl Function {
     }
 }
 
-fn parse_function(input: ParseStream) -> syn::Result<Function> {
+fn parse_function(input: ParseStream, attribute: &str, kind: &str) -> syn::Result<Function> {
     let attributes = Attribute::parse_outer(input)?;
     let visibility = input.parse()?;
     if !is_function(input) {
-        return Err(input.error("`#[task]` goes on a function"));
+        return Err(input.error(format!("`{attribute}` goes on a function")));
     }
     let signature: Signature = input.parse()?;
     if !input.peek(token::Brace) {
-        return Err(syn::Error::new_spanned(&signature.ident, "a task needs a body"));
+        return Err(syn::Error::new_spanned(&signature.ident, format!("{kind} needs a body")));
     }
     // The body stays unread.
-    input.parse::<TokenStream>()?;
-    Ok(Function { attributes, visibility, signature })
+    let body = input.parse()?;
+    Ok(Function { attributes, visibility, signature, body })
 }
 
 /// Whether `fn` comes, after whatever may stand before it.

@@ -8,7 +8,7 @@ use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use crate::fuzzing::{self, expanded};
 use crate::write;
 
-fn tokens(source: &str) -> TokenStream {
+pub(crate) fn tokens(source: &str) -> TokenStream {
     source.parse().expect("the source is made of tokens")
 }
 
@@ -102,7 +102,7 @@ const OPTIONS: [&str; 14] = [
     "{ } [ ] ( ) $ @ ! ?",
 ];
 
-const ITEMS: [&str; 14] = [
+pub(crate) const ITEMS: [&str; 14] = [
     "pub(in a::b) async fn f(#[inject] #[doc = \"x\"] a: &A<'_>, mut b: &[u8], r#c: impl D + 'static) -> Result<A, B> { x }",
     "#[cfg_attr(a, b, c(d))] #[cfg] #[doc] const async unsafe extern \"C\" fn f<'a, T: A, const N: u8>(x: T, ...) where T: A {}",
     "async fn f(self: Box<Self>, _: u8, (a, b): C, ref d: E, g @ 1: u8, &h: &u8) -> &'a impl F {}",
@@ -167,7 +167,7 @@ fn corpus(target: &str) -> Vec<Vec<u8>> {
 }
 
 /// Every way to lose, to double, or to wrap invisibly one of the tokens, and to lose the end.
-fn damage(source: TokenStream) -> Vec<TokenStream> {
+pub(crate) fn damage(source: TokenStream) -> Vec<TokenStream> {
     let tokens: Vec<TokenTree> = source.into_iter().collect();
     let mut damaged = Vec::new();
     for (index, token) in tokens.iter().enumerate() {

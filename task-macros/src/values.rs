@@ -5,9 +5,10 @@ use quote::ToTokens;
 use syn::parse::{ParseStream, Parser};
 use syn::{Lit, LitStr, Path, Token, bracketed, token};
 
-use crate::args::{CRATE, example};
+use crate::args::OPTIONS;
 use crate::errors::Errors;
 use crate::names;
+use crate::options::CRATE;
 
 /// Runs a parser and insists that it reads everything.
 pub(crate) fn parse_all<T>(tokens: &TokenStream, parser: impl FnOnce(ParseStream) -> syn::Result<T>) -> syn::Result<T> {
@@ -47,7 +48,7 @@ pub(crate) fn checked(name: LitStr, check: fn(&str) -> Result<(), String>) -> sy
 
 pub(crate) fn aliases(input: ParseStream, errors: &mut Errors) -> syn::Result<Vec<LitStr>> {
     if !input.peek(token::Bracket) {
-        let message = format!("expected a list: `{}`", example("aliases"));
+        let message = format!("expected a list: `{}`", OPTIONS.example("aliases"));
         return Err(input.error(message));
     }
     let content;
@@ -72,7 +73,7 @@ pub(crate) fn job_type(input: ParseStream) -> syn::Result<Ident> {
     if input.peek(syn::Ident) && !input.peek2(Token![::]) {
         return input.parse();
     }
-    let message = format!("expected a type name: `{}`", example("job"));
+    let message = format!("expected a type name: `{}`", OPTIONS.example("job"));
     Err(input.error(message))
 }
 

@@ -37,6 +37,8 @@ pub use error::Error;
 pub use handler::{Context, Data, Failure, FromContext};
 pub use job::{Backoff, JobId, QueueName};
 pub use task::{BoxError, Task, TaskReturn};
+#[cfg(feature = "cache")]
+pub use task_macros::cached;
 pub use task_macros::task;
 pub use tokio_util::sync::CancellationToken;
 #[cfg(feature = "worker")]

@@ -1,4 +1,4 @@
-//! What the code written by `#[task]` names. Not for people: it changes without notice.
+//! What the code written by `#[task]` and `#[cached]` names. Not for people: it changes without notice.
 
 pub use std::borrow::Cow;
 
@@ -13,3 +13,12 @@ pub use crate::handler::{
 };
 pub use crate::job::{Backoff, TaskOptions};
 pub use crate::task::{Task, TaskReturn};
+
+/// What the code written by `#[cached]` names.
+#[cfg(feature = "cache")]
+pub mod cached {
+    pub use crate::cache::cached::{
+        Arguments, Call, Errors, Forgotten, Function, Kept, NoErrors, PlainReturn, Returned,
+    };
+    pub use crate::cache::{CacheError, Ttl};
+}

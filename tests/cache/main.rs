@@ -13,6 +13,7 @@ mod remember;
 mod scans;
 mod values;
 
+mod cached;
 mod crashes;
 
 use fixture::{Cluster, Memory, Place, Redis, Valkey};

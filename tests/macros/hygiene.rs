@@ -1,4 +1,4 @@
-//! Code written by `#[task]` means the same whatever the names around it mean.
+//! Code written by `#[task]` and `#[cached]` means the same whatever the names around it mean.
 
 use task_runtime::handler::Registry;
 
@@ -30,6 +30,15 @@ mod hostile {
     pub(super) trait Sized {}
     pub(super) trait Task {}
     pub(super) trait TaskReturn {}
+    pub(super) trait PlainReturn {}
+    pub(super) trait ToString {}
+    pub(super) struct Arc;
+    pub(super) struct Call;
+    pub(super) struct Forgotten;
+    pub(super) struct Function;
+    pub(super) struct Kept;
+    pub(super) struct Returned;
+    pub(super) struct Ttl;
     pub(super) mod alloc {}
     pub(super) mod core {}
     pub(super) mod inventory {}
@@ -44,7 +53,7 @@ mod hostile {
             }
         )*};
     }
-    hostile_macros!(vec file line module_path concat stringify format panic matches);
+    hostile_macros!(format_args vec file line module_path concat stringify format panic matches);
 
     pub(super) const fn run() {}
     pub(super) const fn inject() {}
@@ -70,6 +79,29 @@ mod hostile {
     ) -> ::std::result::Result<usize, ::std::string::String> {
         let _ = data;
         ::std::result::Result::Ok(text.len() + list.len())
+    }
+
+    #[::task_runtime::cached(
+        name = "hostile.cached",
+        by = ["text", "list"],
+        ttl = "forever",
+        version = 2,
+        tags = ["all", "text:{text}"],
+        cache_errors = 1,
+    )]
+    pub(super) async fn cached(
+        text: &str,
+        list: &[u8],
+        data: &u8,
+    ) -> ::std::result::Result<usize, ::std::string::String> {
+        let _ = data;
+        ::std::result::Result::Ok(text.len() + list.len())
+    }
+
+    #[::task_runtime::cached(name = "hostile.owned", stale = 1, early = true)]
+    pub(super) async fn owned(text: ::std::string::String) -> ::std::option::Option<u8> {
+        let _ = text;
+        ::std::option::Option::None
     }
 
     #[::task_runtime::task(name = "hostile.blocks", blocking)]
@@ -135,6 +167,68 @@ mod parameters {
         let _ = (__task_value_0, __task_value_1, r#type, value, error);
         Ok(())
     }
+}
+
+/// Cached functions with the names of what generated code calls, and with parameters of such names.
+mod cached_functions {
+    use task_runtime::cached;
+
+    #[cached(name = "uncached")]
+    pub(super) async fn uncached(uncached: u8) -> u8 {
+        uncached
+    }
+
+    #[cached(name = "key")]
+    pub(super) async fn key(key: u8, invalidate: u8, refresh: u8) -> u8 {
+        key + invalidate + refresh
+    }
+
+    #[cached(name = "run")]
+    pub(super) async fn run(run: u8, call: u8, make: u8) -> u8 {
+        run + call + make
+    }
+
+    #[allow(clippy::too_many_arguments, non_snake_case)]
+    #[cached(name = "parameters", tags = "{__cached_call}:{__cached_argument_1}")]
+    pub(super) async fn parameters(
+        parameters: u8,
+        __cached_call: u8,
+        __CACHED_FUNCTION: u8,
+        __cached_argument_0: u8,
+        __cached_argument_1: u8,
+        self_: u8,
+        r#type: u8,
+        runtime: u8,
+    ) -> u8 {
+        let _ = (__CACHED_FUNCTION, __cached_argument_0, __cached_argument_1, self_, runtime);
+        parameters + __cached_call + r#type
+    }
+}
+
+#[test]
+fn cached_functions_among_hostile_names_have_their_keys() {
+    assert_eq!(hostile::cached::key("a", &[1]).unwrap(), r#"hostile.cached@2:["a",[1]]"#);
+    assert_eq!(hostile::owned::key("a".to_owned()).unwrap(), r#"hostile.owned:["a"]"#);
+    assert_eq!(cached_functions::uncached::key(1).unwrap(), "uncached:[1]");
+    assert_eq!(cached_functions::key::key(1, 2, 3).unwrap(), "key:[1,2,3]");
+    assert_eq!(cached_functions::run::key(1, 2, 3).unwrap(), "run:[1,2,3]");
+    assert_eq!(cached_functions::parameters::key(1, 2, 3, 4, 5, 6, 7, 8).unwrap(), "parameters:[1,2,3,4,5,6,7,8]");
+}
+
+#[tokio::test]
+async fn cached_functions_among_hostile_names_can_be_called() {
+    use task_runtime::Cache;
+    use task_runtime::cache::{default_cache, set_default_cache};
+
+    set_default_cache(Cache::in_memory());
+    assert_eq!(hostile::cached("a", &[1], &2).await, Ok(2));
+    assert_eq!(hostile::owned("a".to_owned()).await, None);
+    assert_eq!(cached_functions::key(1, 2, 3).await, 6);
+    assert_eq!(cached_functions::run(1, 2, 3).await, 6);
+    assert_eq!(cached_functions::uncached::uncached(1).await, 1);
+    assert_eq!(cached_functions::parameters(1, 2, 3, 4, 5, 6, 7, 8).await, 10);
+    let stored = default_cache().unwrap().get::<u8>("parameters:[1,2,3,4,5,6,7,8]").await;
+    assert_eq!(stored.unwrap(), Some(10));
 }
 
 #[test]

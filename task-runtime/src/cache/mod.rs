@@ -52,6 +52,8 @@ mod script;
 #[expect(clippy::module_inception, reason = "it is what the module is about")]
 mod cache;
 #[cfg(feature = "cache")]
+pub(crate) mod cached;
+#[cfg(feature = "cache")]
 mod codec;
 #[cfg(feature = "cache")]
 mod compression;

@@ -1,0 +1,13 @@
+//! What the code written by `#[cached]` calls.
+
+mod errors;
+mod function;
+mod key;
+mod making;
+mod nulls;
+mod returned;
+
+pub use self::errors::{Errors, Forgotten, Kept, NoErrors};
+pub use self::function::{Call, Function};
+pub use self::key::Arguments;
+pub use self::returned::{PlainReturn, Returned};

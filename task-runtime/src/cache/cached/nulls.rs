@@ -1,0 +1,172 @@
+//! What JSON writes as `null`, told apart: `None`, `()`, and floats that are no numbers.
+
+use std::fmt::Display;
+
+use serde::Serialize;
+use serde::de::value::Error;
+use serde::ser::{self, Serializer};
+
+/// Goes before what is told of the nulls of a key, so that it is no part of the JSON.
+const MARK: char = '?';
+
+/// One letter for each part of the arguments that could be a `null`, in order.
+#[derive(Default)]
+pub(super) struct Nulls {
+    letters: String,
+}
+
+impl Nulls {
+    pub(super) fn as_str(&self) -> &str {
+        &self.letters
+    }
+
+    /// Reads the letters of an argument, if there may be a `null` in its JSON.
+    pub(super) fn read<T: Serialize + ?Sized>(&mut self, argument: &T, json: &[u8]) -> Result<(), String> {
+        const NULL: &[u8] = b"null";
+        if !json.windows(NULL.len()).any(|part| part == NULL) {
+            return Ok(());
+        }
+        self.letters.push(MARK);
+        argument.serialize(&mut *self).map_err(|error| error.to_string())
+    }
+
+    fn push(&mut self, letter: char) -> Result<(), Error> {
+        self.letters.push(letter);
+        Ok(())
+    }
+
+    fn float(&mut self, float: f64) -> Result<(), Error> {
+        match float {
+            float if float.is_nan() => self.push('x'),
+            f64::INFINITY => self.push('i'),
+            f64::NEG_INFINITY => self.push('j'),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Values that are never written as `null`.
+macro_rules! plain {
+    ($($method:ident($type:ty))*) => {
+        $(fn $method(self, _: $type) -> Result<(), Error> {
+            Ok(())
+        })*
+    };
+}
+
+/// The beginnings of compound values.
+macro_rules! compound {
+    ($($method:ident($($type:ty),*) -> $part:ident)*) => {
+        type Ok = ();
+        type Error = Error;
+        $(type $part = Self;
+
+        fn $method(self, $(_: $type),*) -> Result<Self, Error> {
+            Ok(self)
+        })*
+    };
+}
+
+impl Serializer for &mut Nulls {
+    compound! {
+        serialize_seq(Option<usize>) -> SerializeSeq
+        serialize_tuple(usize) -> SerializeTuple
+        serialize_tuple_struct(&'static str, usize) -> SerializeTupleStruct
+        serialize_tuple_variant(&'static str, u32, &'static str, usize) -> SerializeTupleVariant
+        serialize_map(Option<usize>) -> SerializeMap
+        serialize_struct(&'static str, usize) -> SerializeStruct
+        serialize_struct_variant(&'static str, u32, &'static str, usize) -> SerializeStructVariant
+    }
+
+    plain! {
+        serialize_bool(bool)
+        serialize_i8(i8)
+        serialize_i16(i16)
+        serialize_i32(i32)
+        serialize_i64(i64)
+        serialize_i128(i128)
+        serialize_u8(u8)
+        serialize_u16(u16)
+        serialize_u32(u32)
+        serialize_u64(u64)
+        serialize_u128(u128)
+        serialize_char(char)
+        serialize_str(&str)
+        serialize_bytes(&[u8])
+    }
+
+    fn serialize_f32(self, float: f32) -> Result<(), Error> {
+        self.float(float.into())
+    }
+
+    fn serialize_f64(self, float: f64) -> Result<(), Error> {
+        self.float(float)
+    }
+
+    fn serialize_none(self) -> Result<(), Error> {
+        self.push('n')
+    }
+
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Error> {
+        self.letters.push('s');
+        value.serialize(self)
+    }
+
+    fn serialize_unit(self) -> Result<(), Error> {
+        self.push('u')
+    }
+
+    fn serialize_unit_struct(self, _: &'static str) -> Result<(), Error> {
+        self.push('u')
+    }
+
+    fn serialize_unit_variant(self, _: &'static str, _: u32, _: &'static str) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Result<(), Error> {
+        value.serialize(self)
+    }
+
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        _: u32,
+        _: &'static str,
+        value: &T,
+    ) -> Result<(), Error> {
+        value.serialize(self)
+    }
+
+    fn collect_str<T: Display + ?Sized>(self, _: &T) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// The parts of compound values, one after the other.
+macro_rules! parts {
+    ($($trait:ident { $($method:ident($($key:ty)?))* })*) => {
+        $(impl ser::$trait for &mut Nulls {
+            type Ok = ();
+            type Error = Error;
+
+            $(fn $method<T: Serialize + ?Sized>(&mut self, $(_: $key,)? value: &T) -> Result<(), Error> {
+                value.serialize(&mut **self)
+            })*
+
+            fn end(self) -> Result<(), Error> {
+                Ok(())
+            }
+        })*
+    };
+}
+
+parts! {
+    SerializeSeq { serialize_element() }
+    SerializeTuple { serialize_element() }
+    SerializeTupleStruct { serialize_field() }
+    SerializeTupleVariant { serialize_field() }
+    SerializeMap { serialize_key() serialize_value() }
+    SerializeStruct { serialize_field(&'static str) }
+    SerializeStructVariant { serialize_field(&'static str) }
+}

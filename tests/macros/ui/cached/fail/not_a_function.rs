@@ -1,0 +1,6 @@
+use task_runtime::cached;
+
+#[cached]
+struct Page;
+
+fn main() {}

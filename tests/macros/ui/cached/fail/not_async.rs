@@ -1,0 +1,8 @@
+use task_runtime::cached;
+
+#[cached]
+fn page(id: u64) -> u64 {
+    id
+}
+
+fn main() {}
