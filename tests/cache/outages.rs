@@ -90,7 +90,7 @@ async fn every_call_is_a_miss(cache: &Cache) {
     assert_eq!(cache.incr_version("kept").await.unwrap(), None);
     assert!(!cache.invalidate_tags(tags).await.unwrap());
     assert_eq!(remembered(cache).await, "made");
-    assert!(cache.lock("lock").acquire().await.unwrap().is_none());
+    assert!(cache.lock("lock").wait(Duration::from_secs(60)).acquire().await.unwrap().is_none());
     assert_eq!(cache.keys_like("*").next().await.unwrap(), Some(Vec::new()));
     assert_eq!(cache.key_page("*", None, 100).await.unwrap(), KeyPage::default());
     assert_eq!((cache.delete_pattern("*").await.unwrap(), cache.clear().await.unwrap()), (0, 0));

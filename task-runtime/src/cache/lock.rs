@@ -84,7 +84,7 @@ impl LockRequest<'_> {
         self
     }
 
-    /// Takes the lock; `None` when another has it after all the waiting, and in an outage that is a miss.
+    /// Takes the lock; `None` when another has it after all the waiting, and at once in an outage that is a miss.
     ///
     /// # Errors
     /// [`CacheError::Argument`] for a time outside of what is allowed, [`CacheError::Name`], and those of every call.
@@ -104,9 +104,17 @@ impl LockRequest<'_> {
         let token = new_token();
         loop {
             let asked = Instant::now();
-            let taken = cache.ask(None, |store| store.lock(&key, &token, self.ttl, FENCE_MEMORY)).await?;
-            if let Some(fence) = taken {
-                return Ok(Some(Lock::new(cache.clone(), key, token, fence, asked, self.ttl, self.renewed)));
+            // In an outage that is a miss there is nothing to wait for.
+            let taken = cache.ask(Taken::Away, |store| {
+                let lock = store.lock(&key, &token, self.ttl, FENCE_MEMORY);
+                Box::pin(async move { Ok(lock.await?.map_or(Taken::ByAnother, Taken::Here)) })
+            });
+            match taken.await? {
+                Taken::Here(fence) => {
+                    return Ok(Some(Lock::new(cache.clone(), key, token, fence, asked, self.ttl, self.renewed)));
+                }
+                Taken::Away => return Ok(None),
+                Taken::ByAnother => {}
             }
             let now = Instant::now();
             if now >= end {
@@ -116,6 +124,15 @@ impl LockRequest<'_> {
             pause = LONGEST_PAUSE.min(pause * 2);
         }
     }
+}
+
+/// Who has a lock after a try to take it.
+enum Taken {
+    /// With this fencing number.
+    Here(u64),
+    ByAnother,
+    /// It is not known: the cache is away.
+    Away,
 }
 
 /// 128 bits of chance.
