@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use support::redis::FromRedisValue;
 use support::{Server, namespace, shared_cluster, shared_redis, shared_valkey};
-use task_runtime::cache::{Cache, CacheBuilder};
+use task_runtime::cache::{Cache, CacheBuilder, CacheError, Ttl};
 
 /// How long anything may take that a test waits for.
 pub(crate) const BOUND: Duration = Duration::from_secs(20);
@@ -110,5 +110,16 @@ fn builder(url: Option<&str>, prefix: &str) -> CacheBuilder {
     match url {
         Some(url) => builder.url(url),
         None => builder,
+    }
+}
+
+/// A call that writes with a time to live of a week gives the key its end, whatever it was before.
+pub(crate) async fn moves_its_end(raw: &Raw, key: &str, write: impl AsyncFn() -> Result<(), CacheError>) {
+    let week = Duration::from_secs(7 * 86_400);
+    raw.cache().expire(key, Duration::from_secs(60)).await.expect("the place answers");
+    write().await.expect("it can be written");
+    match raw.cache().ttl(key).await {
+        Ok(Some(Ttl::For(left))) => assert!(left > week - BOUND && left <= week, "{key} ends in {left:?}"),
+        other => panic!("{key} has no end: {other:?}"),
     }
 }

@@ -6,12 +6,18 @@ mod outages;
 mod runtimes;
 mod settings;
 
+mod alike;
+mod counters;
 mod ends;
 mod groups;
+mod hashes;
 mod locks;
 mod remember;
 mod scans;
+mod sets;
+mod sorted;
 mod values;
+mod views;
 
 mod cached;
 mod crashes;
@@ -67,6 +73,44 @@ macro_rules! everywhere {
                     what_is_set_is_read
                     only_a_key_without_a_value_is_added
                     many_are_written_and_read_at_once
+                }
+                hashes {
+                    fields_are_written_and_read
+                    many_fields_go_in_several_commands
+                    fields_are_counted_and_nothing_is_lost
+                    each_write_to_a_hash_moves_its_end
+                    the_last_field_takes_the_hash_with_it
+                    what_is_no_hash_is_told
+                    any_text_is_a_field_and_any_value_comes_back
+                    a_field_that_cannot_be_read_is_told
+                }
+                sets {
+                    members_are_there_once
+                    some_are_taken_by_chance
+                    each_member_is_popped_by_one
+                    two_sets_are_brought_together
+                    many_members_go_in_several_commands
+                    each_change_of_a_set_moves_its_end
+                    what_is_no_set_is_told
+                    any_text_is_a_member
+                }
+                sorted {
+                    members_have_scores
+                    scores_change_on_conditions
+                    members_are_in_their_order
+                    members_are_found_by_score
+                    the_lowest_and_the_highest_are_popped
+                    scores_are_exact_and_never_nan
+                    no_point_is_lost
+                    many_scores_go_in_several_commands
+                    each_change_of_a_sorted_set_moves_its_end
+                    what_is_no_sorted_set_is_told
+                }
+                counters {
+                    a_counter_begins_at_zero_and_begins_anew
+                    no_count_is_lost
+                    each_count_moves_the_end_of_a_counter
+                    what_is_no_counter_is_told
                 }
             }
         })*

@@ -320,8 +320,8 @@ impl Cache {
     ///
     /// ```
     /// # async fn run(cache: &task_runtime::cache::Cache) -> Result<(), Box<dyn std::error::Error>> {
-    /// cache.command("SETRANGE", "flags").arg(0).arg("x").send().await?;
-    /// let length = cache.command("STRLEN", "flags").send().await?.int();
+    /// cache.command("SADD", "colours").arg("red").arg("blue").send().await?;
+    /// let count = cache.command("SCARD", "colours").send().await?.int();
     /// # Ok(())
     /// # }
     /// ```
@@ -355,6 +355,10 @@ impl Cache {
             Err(error) if error.is_outage() && self.shared.guard.is_miss() => {
                 count(&self.shared.counters.outages);
                 Ok(missing)
+            }
+            // The program knows its keys without prefix and version.
+            Err(CacheError::WrongKind { key, reason }) => {
+                Err(CacheError::WrongKind { key: self.keys.plain(&key).unwrap_or(&key).to_owned(), reason })
             }
             answer => answer,
         }

@@ -87,6 +87,8 @@ mod store;
 mod tags;
 #[cfg(feature = "cache")]
 mod ttl;
+#[cfg(feature = "cache")]
+mod views;
 
 #[cfg(feature = "sessions")]
 pub mod session;
@@ -112,4 +114,5 @@ pub use self::{
     stats::CacheStats,
     tags::MAX_TAGS,
     ttl::{MAX_TTL, Ttl},
+    views::{Counter, Hash, ScoreIf, SetOf, Sorted},
 };

@@ -2,6 +2,7 @@
 //!
 //! It follows the Redis store rule for rule. One lock, held for one call and never across an await.
 
+mod commands;
 mod glob;
 mod space;
 
@@ -11,6 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
+use self::commands::whole_number;
 use self::glob::is_like;
 use self::space::{Held, Space, Value};
 use super::{Added, Answer, Command, End, Left, Life, Page, Store, When};
@@ -137,17 +139,15 @@ impl Store for MemoryStore {
 
     fn add<'a>(&'a self, key: &'a str, by: i64) -> Answer<'a, Added> {
         self.with(|space, now| {
-            let (mut bytes, end) = match space.get(key, now) {
-                None => return Ok(Added::Missing),
-                Some(Held { value: Value::Bytes(bytes), end }) => (bytes.clone(), *end),
-                Some(_) => return Err(wrong_kind(key)),
-            };
-            let Some(sum) = sum_of(&bytes, by) else { return Ok(Added::NotANumber) };
-            let digits = Entry::read(&bytes).map_or(0, |entry| entry.value.len());
-            bytes.truncate(bytes.len() - digits);
-            bytes.extend(sum.to_string().as_bytes());
-            space.put(key, Value::Bytes(bytes), end);
-            Ok(Added::Sum(sum))
+            let added = space.change(key, now, None, |held| {
+                let Value::Bytes(bytes) = &mut held.value else { return Err(wrong_kind(key)) };
+                let Some(sum) = sum_of(bytes, by) else { return Ok(Added::NotANumber) };
+                let start = bytes.len() - Entry::read(bytes).map_or(0, |entry| entry.value.len());
+                bytes.truncate(start);
+                bytes.extend(sum.to_string().as_bytes());
+                Ok(Added::Sum(sum))
+            });
+            added.unwrap_or(Ok(Added::Missing))
         })
     }
 
@@ -209,8 +209,8 @@ impl Store for MemoryStore {
         })
     }
 
-    fn command<'a>(&'a self, _key: &'a str, command: &'a Command<'a>, _life: Option<Life>) -> Answer<'a, Reply> {
-        self.with(|_, _| Err(unknown(command)))
+    fn command<'a>(&'a self, key: &'a str, command: &'a Command<'a>, life: Option<Life>) -> Answer<'a, Reply> {
+        self.with(|space, now| commands::carry_out(space, key, command, life, now))
     }
 
     fn ping(&self) -> Answer<'_, ()> {
@@ -218,19 +218,10 @@ impl Store for MemoryStore {
     }
 }
 
-fn unknown(command: &Command) -> CacheError {
-    let reason = format!("the memory of a process knows no command `{}`; it needs a server", command.name);
-    CacheError::Server { reason }
-}
-
 /// The sum, if the entry is a whole number in the one form in which it is written.
 fn sum_of(bytes: &[u8], by: i64) -> Option<i64> {
     let entry = Entry::read(bytes).filter(|entry| matches!(entry.form, Form::Json | Form::Integer))?;
-    let number: i64 = std::str::from_utf8(entry.value).ok()?.parse().ok()?;
-    if number.to_string().as_bytes() != entry.value {
-        return None;
-    }
-    number.checked_add(by)
+    whole_number(entry.value)?.checked_add(by)
 }
 
 fn whole_ms(time: Duration) -> i64 {

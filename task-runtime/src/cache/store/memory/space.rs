@@ -3,6 +3,7 @@
 use lru::LruCache;
 
 use super::super::Left;
+use super::commands::{Fields, Members, Scores};
 
 /// Bytes that a key costs beside its name and value, roughly.
 const KEY_COST: usize = 96;
@@ -27,14 +28,30 @@ pub(super) enum Value {
     Bytes(Vec<u8>),
     Tag(u64),
     Lock { token: String, until: i64, fence: u64 },
+    Hash(Fields),
+    Set(Members),
+    Sorted(Scores),
 }
 
 impl Value {
+    /// Whether it is a collection with nothing in it, which is no key.
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::Hash(fields) => fields.is_empty(),
+            Self::Set(members) => members.is_empty(),
+            Self::Sorted(scores) => scores.is_empty(),
+            Self::Bytes(_) | Self::Tag(_) | Self::Lock { .. } => false,
+        }
+    }
+
     fn cost(&self) -> usize {
         match self {
             Self::Bytes(bytes) => bytes.len(),
             Self::Tag(_) => 8,
             Self::Lock { token, .. } => token.len() + 16,
+            Self::Hash(fields) => fields.cost(),
+            Self::Set(members) => members.cost(),
+            Self::Sorted(scores) => scores.cost(),
         }
     }
 }
@@ -49,7 +66,7 @@ impl Space {
         self.get_mut(key, now).map(|held| &*held)
     }
 
-    /// The same, to be changed. What changes the cost says so with [`put`](Self::put).
+    /// The same, to be changed in what has no cost; for all else there is [`change`](Self::change).
     pub(super) fn get_mut(&mut self, key: &str, now: i64) -> Option<&mut Held> {
         if self.kept.peek(key).is_some_and(|held| held.is_over(now)) {
             self.remove(key);
@@ -57,8 +74,26 @@ impl Space {
         self.kept.get_mut(key)
     }
 
+    /// Has `call` change what is under a key, or `fresh` if there is nothing; `None` if there is neither. What it costs
+    /// then is counted anew, and a collection that is empty then is no key any more.
+    pub(super) fn change<T>(
+        &mut self,
+        key: &str,
+        now: i64,
+        fresh: Option<Value>,
+        call: impl FnOnce(&mut Held) -> T,
+    ) -> Option<T> {
+        let held = self.take(key).filter(|held| !held.is_over(now));
+        let mut held = held.or_else(|| fresh.map(|value| Held { value, end: None }))?;
+        let told = call(&mut held);
+        if !held.value.is_empty() {
+            self.put(key, held.value, held.end);
+        }
+        Some(told)
+    }
+
     pub(super) fn put(&mut self, key: &str, value: Value, end: Option<i64>) {
-        self.remove(key);
+        self.take(key);
         self.bytes += cost(key, &value);
         self.kept.put(key.to_owned(), Held { value, end });
         while self.kept.len() > self.keys || self.bytes > self.most_bytes {
@@ -68,9 +103,13 @@ impl Space {
     }
 
     pub(super) fn remove(&mut self, key: &str) -> Option<Value> {
+        self.take(key).map(|held| held.value)
+    }
+
+    fn take(&mut self, key: &str) -> Option<Held> {
         let held = self.kept.pop(key)?;
         self.bytes -= cost(key, &held.value);
-        Some(held.value)
+        Some(held)
     }
 
     pub(super) fn left(&mut self, key: &str, now: i64) -> Left {
@@ -112,4 +151,40 @@ impl Held {
 
 fn cost(key: &str, value: &Value) -> usize {
     KEY_COST + key.len() + value.cost()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grow(space: &mut Space, key: &str, by: usize) {
+        space.change(key, 0, Some(Value::Bytes(Vec::new())), |held| match &mut held.value {
+            Value::Bytes(bytes) => bytes.extend(vec![0; by]),
+            _ => unreachable!("only bytes were put"),
+        });
+    }
+
+    #[test]
+    fn what_grows_in_its_place_pushes_out_what_was_not_used_for_longest() {
+        let mut space = Space::new(10, 3 * (KEY_COST + 1) + 100);
+        ["a", "b", "c"].iter().for_each(|key| grow(&mut space, key, 20));
+        assert!(space.get("a", 0).is_some(), "and it was used just now");
+        grow(&mut space, "c", 41);
+        assert_eq!(space.keys_after(None, 0), ["a", "c"]);
+        assert_eq!(space.bytes, 2 * (KEY_COST + 1) + 81);
+        grow(&mut space, "c", 1_000);
+        assert!(space.keys_after(None, 0).is_empty(), "what does not fit alone is not kept");
+        assert_eq!(space.bytes, 0);
+    }
+
+    #[test]
+    fn a_change_counts_from_what_is_there_and_keeps_its_end() {
+        let mut space = Space::new(10, 10_000);
+        assert_eq!(space.change("a", 0, None, |_| ()), None);
+        space.put("a", Value::Bytes(vec![0; 50]), Some(7));
+        grow(&mut space, "a", 10);
+        assert_eq!((space.left("a", 0), space.bytes), (Left::Ms(7), KEY_COST + 61));
+        assert_eq!(space.change("a", 7, None, |_| ()), None, "its time is over");
+        assert_eq!(space.bytes, 0);
+    }
 }
