@@ -62,7 +62,7 @@ async fn a_view_of_a_cache_that_is_away_fails_in_time_unless_told_else() {
 async fn calls_of_views_can_be_made_by_tasks() {
     let cache = Cache::in_memory();
     let task = tokio::spawn(async move {
-        let names = vec!["a".to_owned(), "b".to_owned()];
+        let names = ["a".to_owned(), "b".to_owned()];
         cache.hash::<String>("h").set_many(names.iter().map(|name| (name, name.as_str()))).await?;
         cache.hash::<String>("h").get_many(names.iter().filter(|name| *name != "b")).await?;
         cache.set_of::<String>("s").add(names.iter().map(String::as_str)).await?;

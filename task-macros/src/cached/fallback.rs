@@ -28,7 +28,7 @@ pub(super) fn expand(args: &Args, function: &Function) -> TokenStream {
     let is_part = |input: &&FnArg| match (&args.by, input) {
         (Some(by), FnArg::Typed(input)) => {
             let Pat::Ident(pattern) = &*input.pat else { return false };
-            by.iter().any(|chosen| chosen.value() == pattern.ident.unraw().to_string())
+            by.iter().any(|chosen| pattern.ident.unraw() == chosen.value())
         }
         _ => true,
     };

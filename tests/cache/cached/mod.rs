@@ -2,6 +2,9 @@
 //!
 //! The caches of a process are set once for all tests here; each has functions of its own, and with them its own keys.
 
+mod failing;
+mod in_time;
+
 use std::convert::Infallible;
 use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -173,74 +176,6 @@ async fn of_many_callers_at_once_one_calls_the_function() {
     assert_eq!(CALLS.count(), 1);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_waited_for_a_call_that_fails_calls_the_function_too() {
-    /// It cannot be cloned, and is no error that others know.
-    #[derive(Debug, PartialEq)]
-    struct Own(u32);
-
-    static CALLS: Calls = Calls::none();
-
-    #[cached(ttl = 60)]
-    async fn fails() -> Result<(), Own> {
-        let call = CALLS.next();
-        tokio::task::yield_now().await;
-        Err(Own(call))
-    }
-
-    set_up();
-    let callers: Vec<_> = (0..20).map(|_| tokio::spawn(fails())).collect();
-    let mut errors = Vec::new();
-    for caller in callers {
-        errors.push(tokio::time::timeout(BOUND, caller).await.unwrap().unwrap().unwrap_err().0);
-    }
-    errors.sort_unstable();
-    assert_eq!(errors, (1..=20).collect::<Vec<_>>());
-    assert_eq!(fails().await, Err(Own(21)), "no error is kept");
-}
-
-#[tokio::test]
-async fn an_error_is_kept_when_that_is_asked_for() {
-    static CALLS: Calls = Calls::none();
-
-    #[cached(ttl = 60, cache_errors = "1h", by = "id", tags = "errors")]
-    async fn flaky(id: u32, works: bool) -> Result<u32, Fault> {
-        let call = CALLS.next();
-        if works { Ok(call) } else { Err(fault(&format!("{id} failed in call {call}"))) }
-    }
-
-    set_up();
-    for _ in 0..3 {
-        assert_eq!(flaky(7, false).await, Err(fault("7 failed in call 1")));
-    }
-    assert_eq!(flaky(7, true).await, Err(fault("7 failed in call 1")));
-    assert!(flaky::invalidate(7).await.unwrap());
-    assert_eq!(flaky(7, false).await, Err(fault("7 failed in call 2")));
-    assert_eq!(flaky::refresh(7, true).await, Ok(3));
-    assert_eq!(flaky(7, false).await, Ok(3));
-    assert!(flaky::invalidate(7).await.unwrap());
-    assert_eq!(flaky(7, false).await, Err(fault("7 failed in call 4")));
-    default_cache().unwrap().invalidate_tags(["errors"]).await.unwrap();
-    assert_eq!(flaky(7, true).await, Ok(5));
-}
-
-#[tokio::test]
-async fn a_kept_error_has_its_own_end() {
-    static CALLS: Calls = Calls::none();
-
-    #[cached(ttl = "1h", cache_errors = "1ms")]
-    async fn flaky() -> Result<u32, Fault> {
-        match CALLS.next() {
-            call @ 1..=3 => Err(fault(&call.to_string())),
-            call => Ok(call),
-        }
-    }
-
-    set_up();
-    until(async || flaky().await.is_ok()).await;
-    assert_eq!(flaky().await, Ok(4));
-}
-
 #[tokio::test]
 async fn tags_hold_the_arguments() {
     static CALLS: Calls = Calls::none();
@@ -279,40 +214,6 @@ async fn a_named_cache_is_used() {
 }
 
 #[tokio::test]
-async fn without_its_cache_a_function_is_called() {
-    static CALLS: Calls = Calls::none();
-
-    #[cached(cache = "nowhere", ttl = 60)]
-    async fn number(id: u64) -> Result<u32, Fault> {
-        let _ = id;
-        Ok(CALLS.next())
-    }
-
-    set_up();
-    assert_eq!((number(1).await, number(1).await, number::refresh(1).await), (Ok(1), Ok(2), Ok(3)));
-    assert!(matches!(number::invalidate(1).await, Err(CacheError::NoCache { .. })));
-}
-
-#[tokio::test]
-async fn a_cache_that_is_away_is_no_reason_to_fail() {
-    static CALLS: Calls = Calls::none();
-
-    #[cached(cache = "away", ttl = 60, cache_errors = 60, tags = "numbers")]
-    async fn number(id: u64) -> Result<u32, Fault> {
-        let _ = id;
-        match CALLS.next() {
-            2 => Err(fault("the second")),
-            call => Ok(call),
-        }
-    }
-
-    set_up();
-    assert_eq!((number(1).await, number(1).await, number(1).await), (Ok(1), Err(fault("the second")), Ok(3)));
-    assert_eq!(number::refresh(1).await, Ok(4));
-    assert!(number::invalidate(1).await.is_err_and(|error| error.is_outage()));
-}
-
-#[tokio::test]
 async fn a_server_keeps_the_values() {
     static CALLS: Calls = Calls::none();
 
@@ -332,21 +233,6 @@ async fn a_server_keeps_the_values() {
     server.invalidate_tags(["7"]).await.unwrap();
     assert_eq!((number(7).await, number(7).await), (Ok(4), Ok(4)));
     assert!(number::invalidate(0).await.unwrap() && number::invalidate(7).await.unwrap());
-}
-
-#[tokio::test]
-async fn an_argument_that_makes_no_key_is_no_reason_to_fail() {
-    use std::collections::BTreeMap;
-
-    #[cached(ttl = 60)]
-    async fn count(map: &BTreeMap<(u8, u8), u8>) -> usize {
-        map.len()
-    }
-
-    set_up();
-    let map = BTreeMap::from([((1, 2), 3)]);
-    assert_eq!((count(&map).await, count(&map).await), (1, 1));
-    assert!(matches!(count::key(&map), Err(CacheError::Encode { .. })));
 }
 
 #[tokio::test]
@@ -371,81 +257,6 @@ async fn none_is_a_value() {
         assert_eq!((try_find(1).await, try_find(2).await), (Ok(Some("Bob".to_owned())), Ok(None)));
     }
     assert_eq!(CALLS.count(), 4);
-}
-
-#[tokio::test]
-async fn a_value_of_another_type_is_made_anew() {
-    #[cached(name = "other_type", ttl = 60)]
-    async fn number(id: u64) -> u64 {
-        id
-    }
-
-    set_up();
-    let (cache, key) = (default_cache().unwrap(), number::key(7).unwrap());
-    cache.set(&key, "text").await.unwrap();
-    assert_eq!(number(7).await, 7);
-}
-
-#[tokio::test]
-async fn a_stale_value_is_given_while_it_is_made_anew() {
-    static CALLS: Calls = Calls::none();
-    static MAY_GO_ON: Semaphore = Semaphore::const_new(1);
-
-    #[cached(ttl = "1ms", stale = "1h")]
-    async fn number(id: String) -> Result<u32, Fault> {
-        let call = CALLS.next();
-        MAY_GO_ON.acquire().await.map_err(|_| fault(&id))?.forget();
-        Ok(call)
-    }
-
-    set_up();
-    assert_eq!(number("a".into()).await, Ok(1));
-    // The second call of the function has begun, and does not end.
-    until(async || number("a".into()).await == Ok(1) && CALLS.count() == 2).await;
-    for _ in 0..100 {
-        assert_eq!(number("a".into()).await, Ok(1));
-    }
-    assert_eq!(CALLS.count(), 2);
-    MAY_GO_ON.add_permits(1);
-    until(async || number("a".into()).await == Ok(2)).await;
-    let left = default_cache().unwrap().ttl(&number::key("a".into()).unwrap()).await.unwrap();
-    assert!(matches!(left, Some(Ttl::For(left)) if left > Duration::from_secs(3_000)), "{left:?}");
-}
-
-#[tokio::test]
-async fn a_value_is_made_anew_before_its_end() {
-    static CALLS: Calls = Calls::none();
-
-    /// At an eagerness of 100, what takes 50 ms is made anew about 5 s before its end.
-    #[cached(ttl = "10s", early = 100)]
-    async fn costly() -> u32 {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        CALLS.next()
-    }
-
-    set_up();
-    let began = Instant::now();
-    assert_eq!(costly().await, 1);
-    until(async || costly().await == 2).await;
-    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
-}
-
-#[tokio::test]
-async fn a_value_that_cannot_be_stored_is_returned() {
-    use std::collections::BTreeMap;
-
-    static CALLS: Calls = Calls::none();
-
-    #[cached(ttl = 60)]
-    async fn map(id: u8) -> Result<BTreeMap<(u8, u8), u32>, Fault> {
-        Ok(BTreeMap::from([((id, id), CALLS.next())]))
-    }
-
-    set_up();
-    for call in 1..=3 {
-        assert_eq!(map(7).await, Ok(BTreeMap::from([((7, 7), call)])));
-    }
-    assert_eq!(map::refresh(7).await, Ok(BTreeMap::from([((7, 7), 4)])));
 }
 
 /// Functions of a module that nobody else sees.
