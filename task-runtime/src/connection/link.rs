@@ -11,7 +11,6 @@ use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, RedisResult, Value};
 use tokio_util::sync::CancellationToken;
 
-#[cfg(feature = "cache")]
 use super::batch::Batch;
 use super::patience::Patience;
 use super::request::{Malformed, Request};
@@ -43,7 +42,6 @@ struct Generation {
     number: u64,
     /// Told to all who wait for an answer when no answer can be trusted.
     given_up: CancellationToken,
-    #[cfg(feature = "cache")]
     batch: Batch,
 }
 
@@ -74,7 +72,10 @@ impl Connection {
                 return Err(Fault::Away(reason));
             }
         };
-        let answer = self.exchange(&of, self.ask(&of, &mut connection, request, asking)).await?;
+        let answer = match request.is_marked() && !asking {
+            true => self.together(&of, &mut connection, request).await?,
+            false => self.exchange(&of, request.ask(&mut connection, asking)).await?,
+        };
         match answer.extract_error() {
             Ok(answer) => match read(answer) {
                 Ok(read) => Ok(read),
@@ -99,19 +100,22 @@ impl Connection {
         }
     }
 
-    async fn ask(
+    /// Sends a marked request, with others that come meanwhile, and waits for what comes. Whoever asks bounds the wait;
+    /// one that was too long ends the connection. Each answer tells by itself whether it can be trusted, so that nobody
+    /// has to be told of another's.
+    async fn together(
         &self,
         of: &Generation,
         connection: &mut MultiplexedConnection,
         request: &Request,
-        asking: bool,
-    ) -> RedisResult<Result<Value, Malformed>> {
-        #[cfg(feature = "cache")]
-        if request.is_marked() && !asking {
-            return of.batch.send(request.command(), connection).await.map(Ok);
-        }
-        let _ = of;
-        request.ask(connection, asking).await
+    ) -> Result<Value, Fault> {
+        let mut wait = Wait { connection: self, of, since: Some(Instant::now()) };
+        let answer = of.batch.send(request.command(), connection).await;
+        wait.since = None;
+        answer.map_err(|error| {
+            self.discard(of);
+            classify(&error)
+        })
     }
 
     /// Waits for what comes over a connection, as long as that may take.
@@ -176,6 +180,22 @@ impl Connection {
         self.discard(of);
         of.given_up.cancel();
         malformed.into()
+    }
+}
+
+/// A wait without a timer, which whoever asks may drop.
+struct Wait<'a> {
+    connection: &'a Connection,
+    of: &'a Generation,
+    /// `None` when an answer came.
+    since: Option<Instant>,
+}
+
+impl Drop for Wait<'_> {
+    fn drop(&mut self) {
+        if self.since.is_some_and(|since| since.elapsed() >= self.connection.limit) {
+            self.connection.discard(self.of);
+        }
     }
 }
 

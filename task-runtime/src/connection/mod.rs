@@ -1,7 +1,6 @@
 //! Connections to Redis-compatible servers that come back by themselves, and what each of the
 //! server's errors means.
 
-#[cfg(feature = "cache")]
 mod batch;
 mod link;
 mod node;
