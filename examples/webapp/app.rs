@@ -12,7 +12,7 @@ use task_runtime::{CancellationToken, Client};
 use crate::refusal::Refusal;
 use crate::tasks::Workshop;
 use crate::upload::{self, MAX_REQUEST_BYTES};
-use crate::{board, events, log_in, preferences, reports};
+use crate::{board, events, log_in, preferences, reports, summary};
 
 /// Everything on a page comes from here: no script and no style of others, and no frame around it.
 const POLICY: &str = "default-src 'self'; img-src data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
@@ -42,6 +42,7 @@ impl App {
             .route("/reports/{id}/events", get(events::report))
             .route("/reports/{id}/ticket", post(reports::ticket))
             .route("/reports/{id}/ticket/events", get(events::ticket))
+            .route("/numbers", get(summary::page))
             .route("/tasks", get(board::page))
             .route("/preferences", get(preferences::page).post(preferences::save))
             .fallback(async || Refusal::NotFound)

@@ -28,6 +28,7 @@ pub(crate) async fn log_in(session: Session, form: Checked) -> Result<Response, 
         if session.user().await?.is_some_and(|before| before != name) {
             session.remove(preferences::FIELD)?;
             session.remove(shelf::FIELD)?;
+            session.remove(shelf::ID)?;
         }
         session.set_user(name)?;
         session.set(NAME, name)?;

@@ -1,7 +1,7 @@
 //! A web application in one process: visitors upload files, workers make reports of them, and pages show how far they are.
 //!
 //! `cargo run --example webapp`, then open the address that it prints. With `REDIS_URL=redis://127.0.0.1/` before it,
-//! jobs and sessions are on that server and outlive the process; without it they are in its memory.
+//! jobs, sessions and cache are on that server and outlive the process; without it they are in its memory.
 
 mod app;
 mod board;
@@ -17,6 +17,7 @@ mod report;
 mod reports;
 mod settings;
 mod shelf;
+mod summary;
 mod tasks;
 mod upload;
 mod visitor;
@@ -26,9 +27,10 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use task_runtime::CancellationToken;
 use task_runtime::cache::session::Sessions;
+use task_runtime::cache::{OnOutage, set_default_cache};
 use task_runtime::prelude::*;
+use task_runtime::{Cache, CancellationToken};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
@@ -39,6 +41,8 @@ use progress::Progress;
 use settings::Settings;
 use tasks::Workshop;
 
+/// How long a call waits for the cache. What is in it takes longer to make, so it is worth a wait on a busy machine.
+const CACHE_DEADLINE: Duration = Duration::from_millis(250);
 /// How long open requests may go on after the signal to stop.
 const LAST_REQUESTS: Duration = Duration::from_secs(3);
 
@@ -51,11 +55,23 @@ async fn main() -> Result<()> {
         None => (Client::in_memory(), Sessions::builder()),
     };
     let sessions = sessions.secure(settings.behind_tls).build()?;
+    // A page that cannot be taken from the cache is made, and nothing fails for it.
+    let cache = Cache::builder().prefix("webapp").on_outage(OnOutage::Miss).deadline(CACHE_DEADLINE);
+    let cache = match &settings.cache_url {
+        Some(url) => cache.url(url).build()?,
+        None => cache.build()?,
+    };
+    set_default_cache(cache.clone()); // for `#[cached]`
 
     // What visitors upload is not for other users of the machine.
     let made = DirBuilder::new().recursive(true).mode(0o700).create(&settings.folder);
     made.with_context(|| format!("no folder {}", settings.folder.display()))?;
-    let workshop = Workshop { folder: settings.folder.clone(), pace: settings.pace, progress: Progress::default() };
+    let workshop = Workshop {
+        client: client.clone(),
+        folder: settings.folder.clone(),
+        pace: settings.pace,
+        progress: Progress::new(cache),
+    };
 
     let listener = TcpListener::bind(&settings.address).await;
     let listener = listener.with_context(|| format!("cannot listen on {}", settings.address))?;

@@ -30,7 +30,7 @@ pub(crate) async fn home(
     let Some(visitor) = Visitor::of(&session).await? else {
         return Ok(pages::log_in(&csrf::token(&session).await?, None));
     };
-    let (uploads, rows) = (shelf::all(&visitor).await?, visitor.preferences.rows);
+    let (uploads, rows) = (shelf::all(&visitor.session).await?, visitor.preferences.rows);
     let pages = uploads.len().div_ceil(rows).max(1);
     let page = part.page.unwrap_or(1).clamp(1, pages);
     let shown: Vec<_> = uploads.into_iter().skip((page - 1) * rows).take(rows).collect();
@@ -51,7 +51,7 @@ pub(crate) async fn report(
         _ => Standing::Gone,
     };
     let job = if report.goes_on() { upload.id.as_str() } else { &tasks::ticket_id(&upload.id) };
-    let done = app.workshop.progress.now(job);
+    let done = app.workshop.progress.now(job).await;
     Ok(pages::report(&visitor, &upload, &report, &ticket, done))
 }
 

@@ -18,6 +18,9 @@ pub(crate) struct Settings {
     pub(crate) address: String,
     /// `REDIS_URL`: the server of jobs and sessions; in the memory of the process without it.
     pub(crate) redis_url: Option<String>,
+    /// `CACHE_URL`: the server of the cache; that of jobs and sessions without it. One that throws away what was not used
+    /// for longest is right for a cache, and wrong for jobs.
+    pub(crate) cache_url: Option<String>,
     /// `WEBAPP_FOLDER`: where uploads are stored; a folder of its own below that for temporary files without it.
     /// All processes on one server need the same, because any of them may make a report.
     pub(crate) folder: PathBuf,
@@ -48,7 +51,8 @@ impl Settings {
         let folder = text("WEBAPP_FOLDER")?.map_or_else(|| temp_dir().join("task-webapp"), PathBuf::from);
         let address = text("ADDRESS")?.unwrap_or_else(|| DEFAULT_ADDRESS.to_owned());
         let redis_url = text("REDIS_URL")?;
-        Ok(Self { address, redis_url, folder, pace: Duration::from_millis(pace), behind_tls })
+        let cache_url = text("CACHE_URL")?.or_else(|| redis_url.clone());
+        Ok(Self { address, redis_url, cache_url, folder, pace: Duration::from_millis(pace), behind_tls })
     }
 }
 

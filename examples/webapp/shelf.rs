@@ -11,6 +11,8 @@ use crate::visitor::Visitor;
 
 /// The field of the session.
 pub(crate) const FIELD: &str = "uploads";
+/// The field with the name of the list for what is kept of it elsewhere. The id of a session is a secret, and changes.
+pub(crate) const ID: &str = "shelf";
 
 /// Most reports in the list; the oldest make room.
 const MAX_UPLOADS: usize = 100;
@@ -66,8 +68,22 @@ pub(crate) async fn add(session: &Session, upload: Upload) -> Result<(), Refusal
 ///
 /// # Errors
 /// What the session store says.
-pub(crate) async fn all(visitor: &Visitor) -> Result<Vec<Upload>, Refusal> {
-    Ok(visitor.session.get(FIELD).await?.unwrap_or_default())
+pub(crate) async fn all(session: &Session) -> Result<Vec<Upload>, Refusal> {
+    Ok(session.get(FIELD).await?.unwrap_or_default())
+}
+
+/// The name of the list, which no other has: also not that of another visitor of the same name.
+///
+/// # Errors
+/// What the session store says.
+pub(crate) async fn id(session: &Session) -> Result<String, Refusal> {
+    if let Some(id) = session.get(ID).await? {
+        return Ok(id);
+    }
+    // Of two requests at the same time, both get that of the first.
+    let new = JobId::random().to_string();
+    let held = session.update(ID, |held: Option<String>| Some(held.unwrap_or_else(|| new.clone()))).await?;
+    Ok(held.unwrap_or(new))
 }
 
 /// The upload of this id, if it is the visitor's.
@@ -75,7 +91,7 @@ pub(crate) async fn all(visitor: &Visitor) -> Result<Vec<Upload>, Refusal> {
 /// # Errors
 /// [`Refusal::NotFound`] for one of nobody, and for one of somebody else; what the session store says.
 pub(crate) async fn find(visitor: &Visitor, id: &str) -> Result<Upload, Refusal> {
-    let mine = all(visitor).await?.into_iter().find(|upload| upload.id.as_str() == id);
+    let mine = all(&visitor.session).await?.into_iter().find(|upload| upload.id.as_str() == id);
     mine.ok_or(Refusal::NotFound)
 }
 

@@ -9,6 +9,7 @@ use tokio::time::sleep;
 
 use crate::progress::Progress;
 use crate::report::{Analysis, Report};
+use crate::summary;
 
 /// The queues, and how many jobs of each run at a time in this process.
 pub(crate) const QUEUES: [(&str, usize); 2] = [(REPORTS, 3), (TICKETS, 1)];
@@ -18,7 +19,9 @@ pub(crate) const REPORTS: &str = "default";
 pub(crate) const TICKETS: &str = "jira";
 
 /// How many steps a report or a ticket has, about.
-const STEPS: u64 = 40;
+pub(crate) const STEPS: u32 = 40;
+/// How long a report may take in all: three attempts of 5 minutes.
+pub(crate) const MAX_REPORT_TIME: Duration = Duration::from_secs(15 * 60);
 /// How long others wait before they take over what a process that vanished was doing: short, because this is for people
 /// who try it out.
 const LEASE: Duration = Duration::from_secs(5);
@@ -28,6 +31,8 @@ const GRACE: Duration = Duration::from_secs(3);
 /// What the workers have: the state that tasks ask for.
 #[derive(Clone)]
 pub(crate) struct Workshop {
+    /// Where jobs are followed.
+    pub(crate) client: Client,
     /// Where uploaded files are.
     pub(crate) folder: PathBuf,
     /// The pause after each step, so that there is something to see; none for real work.
@@ -81,15 +86,18 @@ impl Drop for Telling {
 #[task(queue = "default", timeout = "5m", max_attempts = 3, backoff = constant("1s"), result_ttl = "1d")]
 pub(crate) async fn build_report(
     name: String,
+    shelf: String,
     #[inject] ctx: Context,
     #[inject] workshop: &Data<Workshop>,
 ) -> Result<Report, Failure> {
     let telling = workshop.telling(&ctx);
     telling.report(0, 1);
+    // Each attempt does so, because the process of the one before may be gone.
+    summary::forget_after(report(&workshop.client, ctx.job_id()), shelf);
     let text = tokio::fs::read_to_string(workshop.file(ctx.job_id())).await;
     let text = text.map_err(|error| Failure::new(format!("the uploaded file cannot be read: {error}")))?;
     let unreadable = |error: csv::Error| Failure::new(format!("the table cannot be read: {error}"));
-    let step = text.len() as u64 / STEPS;
+    let step = text.len() as u64 / u64::from(STEPS);
     let mut analysis = Analysis::begin(&name, text).map_err(unreadable)?;
     let mut before = 0;
     loop {
@@ -97,7 +105,7 @@ pub(crate) async fn build_report(
         telling.report(done, total);
         // At each pause others get their turn, and a job that is to stop is dropped. In all, files of every size have
         // equally long pauses: the rows of a short one are longer steps.
-        let steps = STEPS as f64 * (done - before) as f64 / total as f64;
+        let steps = f64::from(STEPS) * (done - before) as f64 / total as f64;
         sleep(workshop.pace.mul_f64(steps)).await;
         before = done;
         if done >= total {
@@ -115,7 +123,7 @@ pub(crate) async fn file_ticket(
 ) -> Result<String, Failure> {
     let telling = workshop.telling(&ctx);
     for step in 0..STEPS {
-        telling.report(step, STEPS);
+        telling.report(step.into(), STEPS.into());
         sleep(workshop.pace).await;
     }
     // An attempt that follows a crash must not make a second ticket, so the key follows from the report.

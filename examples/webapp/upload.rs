@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::csrf;
 use crate::refusal::Refusal;
 use crate::shelf::{self, Upload};
+use crate::summary;
 use crate::tasks::BuildReport;
 use crate::visitor::Visitor;
 
@@ -36,12 +37,14 @@ pub(crate) async fn upload(visitor: Visitor, State(app): State<App>, request: Re
     let (name, bytes) = received?;
     let text = text(bytes)?;
     let id = JobId::random();
-    let upload = Upload { id: id.clone(), name: name.clone(), bytes: text.len() as u64, at: now() };
+    let upload = Upload { id: id.clone(), name: name.clone(), bytes: text.len() as u64, at: now().as_secs() };
 
     tokio::fs::write(app.workshop.file(&id), text).await?;
     // With an id of our own, which names file, job and page.
-    BuildReport::new(name).options().id(id.as_str()).enqueue_on(&app.client).await?;
+    let shelf = shelf::id(&visitor.session).await?;
+    BuildReport::new(name, shelf.as_str()).options().id(id.as_str()).enqueue_on(&app.client).await?;
     shelf::add(&visitor.session, upload).await?;
+    summary::forget(shelf).await;
     Ok(Redirect::to(&format!("/reports/{id}")))
 }
 
@@ -111,9 +114,9 @@ fn file_name(given: &str) -> String {
     }
 }
 
-/// Seconds since 1970.
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+/// How long 1970 began ago.
+pub(crate) fn now() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 /// Removes files that are older than their reports can be, now and every hour.

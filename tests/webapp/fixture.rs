@@ -26,6 +26,8 @@ pub(crate) const BOUNDARY: &str = "----the-boundary-of-a-form";
 /// The application and what it needs. Each has a server of its own, because its queues have fixed names.
 pub(crate) struct Site {
     server: Option<Server>,
+    /// The server of the cache, if it is another one.
+    cache: Option<Server>,
     folder: TempDir,
     pub(crate) process: Running,
     url: String,
@@ -33,17 +35,22 @@ pub(crate) struct Site {
 
 impl Site {
     pub(crate) fn in_process() -> Self {
-        Self::start(None)
+        Self::start(None, None)
     }
 
     pub(crate) fn on_redis() -> Self {
-        Self::start(Some(Server::redis().start()))
+        Self::start(Some(Server::redis().start()), None)
     }
 
-    fn start(server: Option<Server>) -> Self {
+    /// With a cache on a server of its own.
+    pub(crate) fn on_two_servers() -> Self {
+        Self::start(Some(Server::redis().start()), Some(Server::redis().start()))
+    }
+
+    fn start(server: Option<Server>, cache: Option<Server>) -> Self {
         let folder = tempfile::tempdir().expect("the temporary folder is writable");
-        let (process, url) = run(server.as_ref(), &folder, 5);
-        Self { server, folder, process, url }
+        let (process, url) = run(server.as_ref(), cache.as_ref(), &folder, 5);
+        Self { server, cache, folder, process, url }
     }
 
     /// Whether it is on a server, so that jobs and sessions outlive the process.
@@ -56,6 +63,11 @@ impl Site {
         self.server.as_mut().expect("it is on a server")
     }
 
+    /// The server of the cache.
+    pub(crate) fn cache(&mut self) -> &mut Server {
+        self.cache.as_mut().expect("the cache has a server of its own")
+    }
+
     /// The folder with the uploaded files.
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
@@ -64,13 +76,13 @@ impl Site {
     /// Starts the application anew; a report and a ticket take 40 times `pace` milliseconds.
     pub(crate) fn restart(&mut self, pace: u64) {
         self.process.kill9();
-        let (process, url) = run(self.server.as_ref(), &self.folder, pace);
+        let (process, url) = run(self.server.as_ref(), self.cache.as_ref(), &self.folder, pace);
         (self.process, self.url) = (process, url);
     }
 
     /// One more process on the same server and with the same folder, and a browser with the cookies of another at it.
     pub(crate) fn beside(&self, browser: &Browser, pace: u64) -> (Running, Browser) {
-        let (process, url) = run(self.server.as_ref(), &self.folder, pace);
+        let (process, url) = run(self.server.as_ref(), self.cache.as_ref(), &self.folder, pace);
         (process, Browser { url, ..browser.clone() })
     }
 
@@ -104,10 +116,11 @@ impl Site {
     }
 }
 
-fn run(server: Option<&Server>, folder: &TempDir, pace: u64) -> (Running, String) {
+fn run(server: Option<&Server>, cache: Option<&Server>, folder: &TempDir, pace: u64) -> (Running, String) {
     let mut program = Program::example("webapp").env("ADDRESS", "127.0.0.1:0").env("WEBAPP_PACE", pace.to_string());
     program = program.env("WEBAPP_FOLDER", folder.path());
     program = program.env("REDIS_URL", server.map(Server::url).unwrap_or_default());
+    program = program.env("CACHE_URL", cache.map(Server::url).unwrap_or_default());
     let mut process = program.start();
     let line = process.wait_for_line("listening on ", BOUND);
     let url = line.strip_prefix("listening on ").expect("it begins the line").to_owned();

@@ -4,6 +4,7 @@ mod chromium;
 mod fixture;
 
 mod doors;
+mod numbers;
 mod outages;
 mod reports;
 mod stopping;
@@ -69,6 +70,11 @@ everywhere! {
     tickets {
         a_report_has_one_ticket_however_often_it_is_asked_for
         tickets_are_filed_one_after_the_other
+    }
+    numbers {
+        the_numbers_are_made_once_for_all_who_ask
+        an_upload_and_the_end_of_a_report_have_the_numbers_made_anew
+        the_numbers_of_a_visitor_are_for_them_alone
     }
     stopping {
         a_signal_ends_it_within_seconds_while_visitors_watch

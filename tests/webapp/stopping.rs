@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use reqwest::StatusCode;
 use support::eventually;
 
-use crate::fixture::{BOUND, Browser, Site, fact, lines, multipart};
+use crate::fixture::{BOUND, Browser, Site, between, fact, lines, multipart};
 
 /// How long a stop may take: what runs has 3 s, and one more to be cancelled.
 const STOP: Duration = Duration::from_secs(8);
@@ -109,4 +109,38 @@ async fn a_second_process_on_the_same_server_goes_on_with_visitors_and_reports_o
     let page = at_second.finished(&report).await;
     assert_eq!(fact(&page, "Words").as_deref(), Some("2500"), "{page}");
     drop(second);
+}
+
+/// How far a page says that its report is, from 0 to 100.
+fn percent(page: &str) -> Option<u64> {
+    between(page, "data-percent>", " %")?.parse().ok()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn how_far_a_report_is_is_seen_in_other_processes_and_after_a_crash() {
+    let mut site = Site::on_redis();
+    site.restart(SLOWER);
+    let ada = site.visitor("Ada").await;
+    let report = ada.report_on("lines.txt", lines()).await;
+    drop(watch(&ada, &report).await);
+    let (_second, at_second) = site.beside(&ada, SLOWER);
+    let before = percent(&at_second.page(&report).await).expect("it is being made");
+    assert!((8..100).contains(&before), "{before}");
+    // The second process does nothing but look on.
+    let page = at_second.page("/tasks").await;
+    assert!(page.contains("Nothing."), "{page}");
+    let mut watching = at_second.get(&format!("{report}/events")).await;
+    let mut text = String::new();
+    let told = |text: &str| -> Vec<u64> {
+        text.lines().filter_map(|line| line.strip_prefix("data: ")?.parse().ok()).collect()
+    };
+    while told(&text).len() < 4 {
+        let chunk = watching.chunk().await.expect("it goes on").expect("it has not ended");
+        text.push_str(&String::from_utf8_lossy(&chunk));
+    }
+    let steps = told(&text);
+    assert!(steps[0] >= before && steps.is_sorted() && steps[3] > steps[0] && steps[3] < 100, "{text}");
+    site.process.kill9();
+    let after = percent(&at_second.page(&report).await).expect("it waits until it is taken over");
+    assert!(after >= steps[2], "{after} {steps:?}");
 }

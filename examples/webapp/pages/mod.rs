@@ -4,7 +4,7 @@ mod board;
 mod reports;
 
 pub(crate) use board::board;
-pub(crate) use reports::{list, report};
+pub(crate) use reports::{list, numbers, report};
 
 use axum::http::StatusCode;
 use maud::{DOCTYPE, Markup, html};

@@ -1,6 +1,6 @@
 //! The pages of reports: the list with the form for a new one, and a report in each of its states.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use maud::{Markup, html};
 
@@ -9,6 +9,8 @@ use crate::column::Column;
 use crate::progress::Step;
 use crate::report::Report;
 use crate::shelf::{Standing, Upload};
+use crate::summary::Summary;
+use crate::upload::now;
 use crate::visitor::Visitor;
 
 /// The reports of a visitor, with the word for where each is, and the way to a new one.
@@ -46,6 +48,7 @@ pub(crate) fn list(visitor: &Visitor, uploads: &[Upload], words: &[&'static str]
                         @if part < parts { a rel="next" href={ "/?page=" (part + 1) } { "Older" } }
                     }
                 }
+                p { a href="/numbers" { "In numbers" } }
             }
         }
     };
@@ -105,6 +108,25 @@ pub(crate) fn report(
         p { a href="/" { "All your reports" } }
     };
     framed(&upload.name, Some(visitor), head, body)
+}
+
+/// All reports of a visitor in numbers.
+pub(crate) fn numbers(visitor: &Visitor, summary: &Summary) -> Markup {
+    let body = html! {
+        section.card {
+            h1 { "Your reports in numbers" }
+            dl.facts {
+                div { dt { "Reports" } dd { (summary.reports) } }
+                div { dt { "Ready" } dd { (summary.ready) } }
+                @if summary.failed > 0 { div { dt { "Failed" } dd { (summary.failed) } } }
+                div { dt { "Uploaded" } dd { (size(summary.bytes)) } }
+                div { dt { "Rows" } dd { (grouped(summary.rows)) } }
+            }
+            p.muted data-at=(summary.at) { "Counted " (ago(summary.at / 1_000)) "." }
+        }
+        p { a href="/" { "All your reports" } }
+    };
+    page("In numbers", Some(visitor), body)
 }
 
 /// The bar that a script moves. Without scripts it is as far as it was when the page was loaded.
@@ -222,8 +244,7 @@ fn size(bytes: u64) -> String {
 }
 
 fn ago(at: u64) -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let minutes = now.saturating_sub(Duration::from_secs(at)).as_secs() / 60;
+    let minutes = now().saturating_sub(Duration::from_secs(at)).as_secs() / 60;
     match minutes {
         0 => "just now".into(),
         1..120 => format!("{minutes} min ago"),
