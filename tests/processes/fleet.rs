@@ -1,6 +1,7 @@
 //! Several workers that are started alike, killed, frozen and started again, and the history of what they ran.
 
 use std::collections::BTreeMap;
+use std::os::unix::process::ExitStatusExt as _;
 
 use support::redis::FromRedisValue as _;
 use support::{Program, Running, eventually, shared_redis};
@@ -92,6 +93,11 @@ impl<'a> Fleet<'a> {
     /// How many of those that ended have printed `text`.
     pub(crate) fn ended_with(&self, text: &str) -> usize {
         self.past.iter().filter(|member| member.process.lines().iter().any(|line| line.contains(text))).count()
+    }
+
+    /// By which signals those ended that are no longer there, in this order.
+    pub(crate) fn signals(&mut self) -> Vec<Option<i32>> {
+        self.past.iter_mut().map(|member| member.process.wait(BOUND).signal()).collect()
     }
 
     /// Waits until another line that contains `text` is printed than `before`; which worker did.

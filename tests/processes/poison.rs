@@ -13,7 +13,7 @@ use crate::{BOUND, Bench, queue};
 /// How often a job may be on board of a crash, unless told else.
 const MAX_CRASHES: usize = 3;
 
-/// Runs `poison` beside others, on workers that are started again whenever they end; each of them says why.
+/// Runs `poison` beside others, on workers that are started again whenever they end; each aborts, and says why.
 async fn dies_alone<T: Task>(bench: &Bench, mut fleet: Fleet<'_>, poison: Enqueue<T>, says: &str) {
     const NEIGHBOURS: u64 = 20;
     let neighbours = enqueue(bench, MAX_CRASHES as u32, [300; NEIGHBOURS as usize]).await;
@@ -32,6 +32,7 @@ async fn dies_alone<T: Task>(bench: &Bench, mut fleet: Fleet<'_>, poison: Enqueu
     // Whoever ran again was on board of one that crashed.
     let again = fleet.history().gaps(NEIGHBOURS).len();
     println!("{again} of {NEIGHBOURS} neighbours ran again");
+    assert_eq!(fleet.signals(), [Some(libc::SIGABRT); MAX_CRASHES]);
     assert_eq!(fleet.ended_with(says), MAX_CRASHES);
 }
 
@@ -54,11 +55,12 @@ async fn a_job_that_takes_more_memory_than_there_is_is_dead_and_its_neighbours_c
         .await;
 }
 
+/// The program is really built with `panic = "abort"`: nothing unwinds, and nothing of it could catch a panic.
 #[tokio::test]
 async fn a_panic_that_ends_its_process_counts_as_a_crash() {
     let bench = Bench::new().await;
     let worker = ["worker", "fleet", "--lease", "1s", "--concurrency", "4"];
-    let fleet = Fleet::of(2, || bench.program(&worker).env("TASK_TEST_PANIC", "abort"));
+    let fleet = Fleet::of(2, || bench.at(Program::that_aborts("test-worker").args(worker)));
     dies_alone(&bench, fleet, PanicAtOnce::new().options(), "no such row").await;
 }
 

@@ -43,6 +43,19 @@ impl Program {
         Program::new(path)
     }
 
+    /// The binary `name` of the test package as one whose panics end the process, built by `tests/run`. Cargo can build
+    /// it only as a whole of its own, and builds it for no test by itself.
+    pub fn that_aborts(name: &str) -> Program {
+        let test = env::current_exe().expect("the test's own path is known");
+        let path = test.ancestors().nth(3).expect("a test is in target/<profile>/deps").join("panic-abort").join(name);
+        assert!(
+            path.is_file(),
+            "{} is not built; run `cargo build --profile panic-abort -p task-tests --bin {name}`",
+            path.display()
+        );
+        Program::new(path)
+    }
+
     /// Adds an argument.
     pub fn arg(mut self, argument: impl Into<OsString>) -> Program {
         self.command.arg(argument.into());
