@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use support::{Program, eventually};
+use support::{MemoryLimit, Program, eventually};
 use task_runtime::Task;
 use task_runtime::client::{Enqueue, JobStatus};
 
@@ -12,9 +12,11 @@ use crate::{BOUND, Bench, queue};
 
 /// How often a job may be on board of a crash, unless told else.
 const MAX_CRASHES: usize = 3;
+/// What each of the workers is told.
+const WORKER: [&str; 6] = ["worker", "fleet", "--lease", "1s", "--concurrency", "4"];
 
-/// Runs `poison` beside others, on workers that are started again whenever they end; each aborts, and says why.
-async fn dies_alone<T: Task>(bench: &Bench, mut fleet: Fleet<'_>, poison: Enqueue<T>, says: &str) {
+/// Runs `poison` beside others, on workers that are started again whenever they end; each says why, and ends by `signal`.
+async fn dies_alone<T: Task>(bench: &Bench, mut fleet: Fleet<'_>, poison: Enqueue<T>, says: &str, signal: i32) {
     const NEIGHBOURS: u64 = 20;
     let neighbours = enqueue(bench, MAX_CRASHES as u32, [300; NEIGHBOURS as usize]).await;
     let poison = poison.queue("fleet").priority(9).enqueue_on(&bench.client).await.unwrap();
@@ -32,7 +34,7 @@ async fn dies_alone<T: Task>(bench: &Bench, mut fleet: Fleet<'_>, poison: Enqueu
     // Whoever ran again was on board of one that crashed.
     let again = fleet.history().gaps(NEIGHBOURS).len();
     println!("{again} of {NEIGHBOURS} neighbours ran again");
-    assert_eq!(fleet.signals(), [Some(libc::SIGABRT); MAX_CRASHES]);
+    assert_eq!(fleet.signals(), [Some(signal); MAX_CRASHES]);
     assert_eq!(fleet.ended_with(says), MAX_CRASHES);
 }
 
@@ -40,28 +42,48 @@ async fn dies_alone<T: Task>(bench: &Bench, mut fleet: Fleet<'_>, poison: Enqueu
 async fn a_job_that_kills_its_process_is_dead_and_its_neighbours_complete() {
     let bench = Bench::new().await;
     let fleet = Fleet::start(&bench, 4, &["--lease", "1s", "--concurrency", "4"], "");
-    dies_alone(&bench, fleet, Crash::new().options(), "crash").await;
+    dies_alone(&bench, fleet, Crash::new().options(), "crash", libc::SIGABRT).await;
 }
 
 #[tokio::test]
 async fn a_job_that_takes_more_memory_than_there_is_is_dead_and_its_neighbours_complete() {
-    let bench = Bench::new().await;
+    takes_more_than_it_may_ask_for(&Bench::new().await).await;
+}
+
+/// An allocation fails, and the program aborts.
+async fn takes_more_than_it_may_ask_for(bench: &Bench) {
     let fleet = Fleet::of(2, || {
         let limited = ["-c", "ulimit -v 4194304 && exec \"$@\"", "limited", env!("CARGO_BIN_EXE_test-worker")];
-        let worker = ["worker", "fleet", "--lease", "1s", "--concurrency", "4"];
-        bench.at(Program::new("/bin/sh").args(limited).args(worker))
+        bench.at(Program::new("/bin/sh").args(limited).args(WORKER))
     });
-    dies_alone(&bench, fleet, Devour::new(1_usize << 33).options(), "memory allocation of 8589934592 bytes failed")
-        .await;
+    let says = "memory allocation of 8589934592 bytes failed";
+    dies_alone(bench, fleet, Devour::new(1_usize << 33).options(), says, libc::SIGABRT).await;
+}
+
+/// No allocation fails; the kernel kills the worker in the middle of the job. Where it gives us no cgroup for that,
+/// the program is kept from asking for so much.
+#[tokio::test]
+async fn a_job_for_whose_memory_the_kernel_kills_its_worker_is_dead_and_its_neighbours_complete() {
+    let bench = Bench::new().await;
+    match MemoryLimit::of(512 << 20) {
+        Ok(limit) => {
+            let fleet = Fleet::of(2, || bench.at(limit.program(env!("CARGO_BIN_EXE_test-worker")).args(WORKER)));
+            dies_alone(&bench, fleet, Devour::new(1_usize << 31).options(), "devour", libc::SIGKILL).await;
+            assert_eq!(limit.kills(), MAX_CRASHES as u64);
+        }
+        Err(reason) => {
+            println!("no kernel kills for memory here, `ulimit -v` stands in for it: {reason}");
+            takes_more_than_it_may_ask_for(&bench).await;
+        }
+    }
 }
 
 /// The program is really built with `panic = "abort"`: nothing unwinds, and nothing of it could catch a panic.
 #[tokio::test]
 async fn a_panic_that_ends_its_process_counts_as_a_crash() {
     let bench = Bench::new().await;
-    let worker = ["worker", "fleet", "--lease", "1s", "--concurrency", "4"];
-    let fleet = Fleet::of(2, || bench.at(Program::that_aborts("test-worker").args(worker)));
-    dies_alone(&bench, fleet, PanicAtOnce::new().options(), "no such row").await;
+    let fleet = Fleet::of(2, || bench.at(Program::that_aborts("test-worker").args(WORKER)));
+    dies_alone(&bench, fleet, PanicAtOnce::new().options(), "no such row", libc::SIGABRT).await;
 }
 
 #[tokio::test]

@@ -69,6 +69,43 @@ async fn what_was_given_back_runs_on_another_worker_at_once() {
     assert!(matches!(long.status().await.unwrap(), JobStatus::Completed { attempts: 1, .. }));
 }
 
+/// Short, long, and on the blocking pool, on one worker: each as if it were alone, whether or not a second SIGTERM
+/// follows at once.
+#[tokio::test]
+async fn a_stop_treats_each_kind_of_job_by_itself_and_a_second_signal_all_alike() {
+    stops_with_all_kinds(1).await;
+    stops_with_all_kinds(2).await;
+}
+
+async fn stops_with_all_kinds(signals: usize) {
+    let bench = Bench::new().await;
+    // The short one would fit into either grace; only the second signal leaves it no time.
+    let (grace, millis) = if signals == 1 { ("4s", 2_500_u64) } else { ("1m", 30_000) };
+    let mut worker = bench.worker(&["work", "--grace", grace]);
+    let short = Work::new(1_u64, millis).options().enqueue_on(&bench.client).await.unwrap();
+    let long = Work::new(2_u64, HOUR).options().enqueue_on(&bench.client).await.unwrap();
+    let deaf = Deaf::new(HOUR).options().enqueue_on(&bench.client).await.unwrap();
+    let told = |text: &str| worker.lines().iter().any(|line| line.contains(text));
+    let begun = async || ["begin 1", "begin 2", "deaf"].into_iter().all(told).then_some(());
+    eventually("all of them run", BOUND, begun).await;
+    let start = Instant::now();
+    for line in ["stopping: ", "stopping now: "].into_iter().take(signals) {
+        worker.signal(libc::SIGTERM);
+        worker.wait_for_line(line, BOUND);
+    }
+    assert_eq!(worker.wait(BOUND).code(), Some(0));
+    assert!(start.elapsed() < Duration::from_secs(4) + SOON, "{:?}", start.elapsed());
+    let end = short.status().await.unwrap();
+    let finishes = matches!(end, JobStatus::Completed { attempts: 1, .. });
+    assert!(if signals == 1 { finishes } else { end == JobStatus::Ready }, "{end:?} after {signals} signals");
+    assert_eq!([long.status().await.unwrap(), deaf.status().await.unwrap()], [JobStatus::Ready, JobStatus::Ready]);
+    let counts = bench.client.counts(&queue("work")).await.unwrap();
+    assert_eq!((counts.workers, counts.running, counts.dead), (0, 0, 0));
+    // Neither an attempt nor a crash is written down, for any of them.
+    let states = format!("{{{}:work}}:state", bench.namespace);
+    assert_eq!(shared_redis().command(&["EXISTS", &states]), redis::Value::Int(0));
+}
+
 /// A worker that runs one job.
 struct Stopping {
     bench: Bench,

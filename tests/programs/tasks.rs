@@ -35,11 +35,11 @@ pub(crate) async fn panic_at_once() {
     panic!("no such row");
 }
 
-/// Takes so much memory.
+/// Takes so much memory, and writes to all of it.
 #[task(queue = "work", max_attempts = 1)]
 pub(crate) async fn devour(bytes: usize) {
     println!("devour");
-    drop(std::hint::black_box(vec![0_u8; bytes]));
+    drop(std::hint::black_box(vec![1_u8; bytes]));
 }
 
 /// Takes a while and fails, and is tried again long after.

@@ -19,6 +19,7 @@
 
 mod binary;
 mod certificates;
+mod cgroup;
 mod chaos;
 mod clock;
 mod cluster;
@@ -36,6 +37,7 @@ mod shared;
 mod view;
 
 pub use certificates::Certificates;
+pub use cgroup::MemoryLimit;
 pub use chaos::{CHAOS_SECONDS, goes_on_for};
 pub use clock::WallClock;
 pub use cluster::Cluster;
