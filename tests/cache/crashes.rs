@@ -3,11 +3,10 @@
 //! Nothing that was counted is lost, no key is without its end, no value is that of another key, and no two have a lock.
 
 use std::collections::HashSet;
-use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use support::{Program, Running};
+use support::{Program, Running, eventually};
 
 use crate::fixture::{BOUND, Place, Raw, Redis, Valkey};
 
@@ -18,9 +17,9 @@ const CASES: u32 = 4;
 /// Counters, as in the program.
 const COUNTERS: usize = 4;
 
-/// After how many ms which process is killed, one after the other.
-fn kills() -> impl Strategy<Value = Vec<(u64, usize)>> {
-    prop::collection::vec((1_u64..150, 0..PROCESSES), 6..16)
+/// After how many lines which process is killed, one after the other.
+fn kills() -> impl Strategy<Value = Vec<(usize, usize)>> {
+    prop::collection::vec((1_usize..150, 0..PROCESSES), 6..16)
 }
 
 fn start(raw: &Raw) -> Running {
@@ -30,12 +29,12 @@ fn start(raw: &Raw) -> Running {
     process
 }
 
-async fn play(raw: &Raw, kills: &[(u64, usize)]) -> Vec<String> {
+async fn play(raw: &Raw, kills: &[(usize, usize)]) -> Vec<String> {
     let mut processes: Vec<_> = (0..PROCESSES).map(|_| start(raw)).collect();
     let mut said = Vec::new();
     for (after, which) in kills {
-        #[expect(clippy::disallowed_methods, reason = "the moment of a kill")]
-        tokio::time::sleep(Duration::from_millis(*after)).await;
+        eventually("it has said so much", BOUND, async || (processes[*which].lines().len() >= *after).then_some(()))
+            .await;
         processes[*which].kill9();
         let dead = std::mem::replace(&mut processes[*which], start(raw));
         said.extend(dead.lines());

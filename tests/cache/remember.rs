@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use support::eventually;
 use task_runtime::cache::{Cache, RememberError};
@@ -66,10 +66,17 @@ pub(crate) async fn a_value_is_made_once_by_all_processes(raw: &Raw) {
     // To the server, each cache is a process of its own.
     let caches: Vec<Cache> = (0..8).map(|_| raw.builder().build().unwrap()).collect();
     let maker = Maker::default();
-    let slow = async || {
-        #[expect(clippy::disallowed_methods, reason = "it is what takes time")]
-        tokio::time::sleep(Duration::from_millis(20)).await;
-        maker.clone().make().await
+    let slow = || {
+        let (caches, maker) = (caches.clone(), maker.clone());
+        async move {
+            let all_have_asked = async {
+                while caches.iter().map(|cache| cache.stats().misses).sum::<u64>() < 160 {
+                    tokio::task::yield_now().await;
+                }
+            };
+            tokio::time::timeout(BOUND, all_have_asked).await.expect("all ask in time");
+            maker.make().await
+        }
     };
     let calls = caches.iter().flat_map(|cache| (0..20).map(|_| cache.remember("cold", slow).into_future()));
     for value in futures_util::future::join_all(calls.collect::<Vec<_>>()).await {
@@ -149,8 +156,10 @@ pub(crate) async fn a_value_that_is_slow_to_make_is_made_anew_before_its_time_is
     let ask = async || {
         let maker = maker.clone();
         let slow = async move || {
-            #[expect(clippy::disallowed_methods, reason = "it is what takes time")]
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            let began = Instant::now();
+            while began.elapsed() < Duration::from_millis(5) {
+                tokio::task::yield_now().await;
+            }
             maker.make().await
         };
         cache.remember("a", slow).ttl(Duration::from_secs(60)).early(1e9).await.unwrap()
