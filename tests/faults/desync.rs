@@ -156,6 +156,31 @@ async fn an_answer_out_of_step_ends_the_connection_for_all_who_wait_on_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_error_that_nobody_asked_for_refuses_nothing() {
+    let bench = Bench::new(Server::redis()).await;
+    let client = bench.beyond().await;
+    let errors =
+        ["-OOM full", "-LOADING wait", "-READONLY no", "-NOPERM no", "-BUSY script", "-MISCONF disk", "-NOSCRIPT none"];
+    for (number, line) in (0_u64..).zip(errors) {
+        runs_no_more_than_told(&client, line, &bench, number).await;
+    }
+}
+
+/// With nothing else under way, so that the true answer comes when nobody waits for one.
+async fn runs_no_more_than_told(client: &Client, line: &str, bench: &Bench, number: u64) {
+    let ready = async || client.counts(&queue()).await.unwrap().ready;
+    let before = ready().await;
+    let injected = bench.proxy.inject(On::Script("enqueue"), When::Nth(1), Fault::Extra(line.into()));
+    let told = Mark::new(number, 0_u64).options().queue("q").enqueue_on(client).await;
+    assert_eq!(injected.hits(), 1);
+    let happened = ready().await - before;
+    assert_eq!(happened, 1, "{line}");
+    if let Err(error) = told {
+        assert!(error.outcome_unknown(), "{line}: {error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_answer_that_cannot_be_read_ends_its_connection() {
     let bench = Bench::new(Server::redis()).await;
     let client = bench.beyond().await;

@@ -1,5 +1,6 @@
 //! What must hold of server errors and URLs, whatever bytes they are.
 
+use super::wire::{Frames, read};
 use super::{Fault, Target, classify};
 use crate::error::Error;
 
@@ -58,8 +59,13 @@ fn error_line(error: &[u8]) {
     }
 }
 
-/// Bytes that are no answer leave open what happened.
+/// Bytes that are no answer leave open what happened. What is an answer is the same to all who read it.
 fn answer(data: &[u8]) {
+    if let Ok(Some(length)) = Frames::default().next(data)
+        && let Ok(answer) = read(&data[..length])
+    {
+        assert_eq!(redis::parse_redis_value(&data[..length]), Ok(answer));
+    }
     if let Err(error) = redis::parse_redis_value(data).and_then(redis::Value::extract_error) {
         error_meaning(&error);
     }

@@ -2,22 +2,20 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
 use futures_util::future::Shared;
-use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, RedisResult, Value};
-use tokio_util::sync::CancellationToken;
+use redis::Value;
 
-use super::batch::Batch;
 use super::patience::Patience;
 use super::request::{Malformed, Request};
 use super::target::Address;
+use super::wire::{Gone, Wire};
 use super::{CONNECT_LIMIT, Fault, classify};
 
-type Connecting = Shared<Pin<Box<dyn Future<Output = Result<MultiplexedConnection, String>> + Send>>>;
+type Connecting = Shared<Pin<Box<dyn Future<Output = Result<Wire, String>> + Send>>>;
 
 /// A connection that any number of callers share.
 ///
@@ -32,17 +30,9 @@ pub(super) struct Connection {
 
 #[derive(Default)]
 struct Current {
-    generation: Arc<Generation>,
-    connecting: Option<Connecting>,
-}
-
-/// One of the connections that were made one after the other.
-#[derive(Default)]
-struct Generation {
+    /// How many were made before it.
     number: u64,
-    /// Told to all who wait for an answer when no answer can be trusted.
-    given_up: CancellationToken,
-    batch: Batch,
+    connecting: Option<Connecting>,
 }
 
 impl Connection {
@@ -60,95 +50,96 @@ impl Connection {
         asking: bool,
         read: impl Fn(Value) -> Result<T, Malformed>,
     ) -> Result<T, Fault> {
-        let (of, connecting) = self.connecting()?;
+        let (number, connecting) = self.connecting()?;
         let made = match connecting {
-            Ok(connection) => Ok(connection),
+            Ok(wire) => Ok(wire),
             Err(connecting) => connecting.await,
         };
-        let mut connection = match made {
-            Ok(connection) => connection,
+        let wire = match made {
+            Ok(wire) => wire,
             Err(reason) => {
-                self.discard(&of);
+                self.discard(number);
                 return Err(Fault::Away(reason));
             }
         };
+        let asked = request.ask(&wire, asking);
         let answer = match request.is_marked() && !asking {
-            true => self.together(&of, &mut connection, request).await?,
-            false => self.exchange(&of, request.ask(&mut connection, asking)).await?,
+            true => self.unbounded(number, &wire, asked).await?,
+            false => self.bounded(number, &wire, asked).await?,
         };
         match answer.extract_error() {
             Ok(answer) => match read(answer) {
                 Ok(read) => Ok(read),
                 Err(Malformed(reason)) if request.is_marked() => {
-                    self.exchange(&of, request.confirm(&mut connection)).await?;
+                    self.bounded(number, &wire, request.confirm(&wire)).await?;
                     Err(Fault::Foreign(reason))
                 }
-                Err(malformed) => Err(self.give_up(&of, malformed)),
+                Err(malformed) => Err(self.give_up(number, &wire, malformed)),
             },
             Err(error) => {
                 let fault = classify(&error);
                 // What is sent again at once is checked then; who brings the script has nothing to send again.
                 let again = matches!(fault, Fault::NoScript) && !request.brings_script();
                 if !again && !matches!(fault, Fault::Moved(_)) {
-                    self.exchange(&of, request.confirm(&mut connection)).await?;
+                    self.bounded(number, &wire, request.confirm(&wire)).await?;
                 }
                 if matches!(fault, Fault::Lost(_) | Fault::Elsewhere(_)) {
-                    self.discard(&of);
+                    self.discard(number);
                 }
                 Err(fault)
             }
         }
     }
 
-    /// Sends a marked request, with others that come meanwhile, and waits for what comes. Whoever asks bounds the wait;
-    /// one that was too long ends the connection. Each answer tells by itself whether it can be trusted, so that nobody
-    /// has to be told of another's.
-    async fn together(
-        &self,
-        of: &Generation,
-        connection: &mut MultiplexedConnection,
-        request: &Request,
-    ) -> Result<Value, Fault> {
-        let mut wait = Wait { connection: self, of, since: Some(Instant::now()) };
-        let answer = of.batch.send(request.command(), connection).await;
-        wait.since = None;
-        answer.map_err(|error| {
-            self.discard(of);
-            classify(&error)
-        })
-    }
-
     /// Waits for what comes over a connection, as long as that may take.
-    async fn exchange<T>(
+    async fn bounded<T>(
         &self,
-        of: &Generation,
-        coming: impl Future<Output = RedisResult<Result<T, Malformed>>>,
+        number: u64,
+        wire: &Wire,
+        coming: impl Future<Output = Result<Result<T, Malformed>, Gone>>,
     ) -> Result<T, Fault> {
         let (start, limit) = (Instant::now(), self.patience.stretched(self.limit));
-        let came = tokio::select! {
-            biased;
-            came = tokio::time::timeout(limit, coming) => came,
-            () = of.given_up.cancelled() => return Err(Fault::Lost("another answer was out of step".into())),
-        };
-        let Ok(came) = came else {
+        let Ok(came) = tokio::time::timeout(limit, coming).await else {
             self.patience.in_vain();
-            self.discard(of);
+            self.discard(number);
             return Err(Fault::Lost(format!("no answer within {limit:?}")));
         };
         self.patience.answered(start.elapsed());
+        self.judge(number, wire, came)
+    }
+
+    /// The same without a timer, which costs more than all else: whoever asks bounds the wait. One that was too long
+    /// ends the connection.
+    async fn unbounded<T>(
+        &self,
+        number: u64,
+        wire: &Wire,
+        coming: impl Future<Output = Result<Result<T, Malformed>, Gone>>,
+    ) -> Result<T, Fault> {
+        let mut wait = Wait { connection: self, number, since: Some(Instant::now()) };
+        let came = coming.await;
+        wait.since = None;
+        self.judge(number, wire, came)
+    }
+
+    fn judge<T>(&self, number: u64, wire: &Wire, came: Result<Result<T, Malformed>, Gone>) -> Result<T, Fault> {
         match came {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(malformed)) => Err(self.give_up(of, malformed)),
-            Err(error) => {
-                self.discard(of);
-                Err(classify(&error))
+            Ok(Err(malformed)) => Err(self.give_up(number, wire, malformed)),
+            Err(Gone(reason)) => {
+                self.discard(number);
+                Err(Fault::Lost(reason))
             }
         }
     }
 
-    /// The connection that there is, or else that is being made.
-    fn connecting(&self) -> Result<(Arc<Generation>, Result<MultiplexedConnection, Connecting>), Fault> {
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+    /// The connection that there is, or else that is being made, and which one it is.
+    fn connecting(&self) -> Result<(u64, Result<Wire, Connecting>), Fault> {
+        let mut current = self.current();
+        if matches!(current.connecting.as_ref().and_then(Shared::peek), Some(Ok(wire)) if wire.has_ended()) {
+            // Nobody has to learn of it by an error: nothing was under way.
+            current.next();
+        }
         if current.connecting.is_none()
             && let Some(reason) = self.patience.refusal()
         {
@@ -158,35 +149,44 @@ impl Connection {
             let connect = connect(self.address.clone(), Arc::clone(&self.patience));
             (Box::pin(connect) as Pin<Box<dyn Future<Output = _> + Send>>).shared()
         });
-        let connection = match connecting.peek() {
-            Some(Ok(connection)) => Ok(connection.clone()),
+        let wire = match connecting.peek() {
+            Some(Ok(wire)) => Ok(wire.clone()),
             _ => Err(connecting.clone()),
         };
-        Ok((Arc::clone(&current.generation), connection))
+        Ok((current.number, wire))
     }
 
     /// Has the next caller connect anew, unless another has seen to it already.
-    fn discard(&self, of: &Generation) {
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        if current.generation.number == of.number {
-            let generation = Generation { number: of.number + 1, ..Generation::default() };
-            *current = Current { generation: Arc::new(generation), connecting: None };
+    fn discard(&self, number: u64) {
+        let mut current = self.current();
+        if current.number == number {
+            current.next();
         }
     }
 
     /// Ends the connection for all that is under way on it: what comes next may be anyone's answer.
-    fn give_up(&self, of: &Generation, malformed: Malformed) -> Fault {
+    fn give_up(&self, number: u64, wire: &Wire, malformed: Malformed) -> Fault {
         tracing::warn!(reason = malformed.0, "a connection is given up with all that is under way on it");
-        self.discard(of);
-        of.given_up.cancel();
+        self.discard(number);
+        wire.end("another answer was out of step");
         malformed.into()
+    }
+
+    fn current(&self) -> MutexGuard<'_, Current> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Current {
+    fn next(&mut self) {
+        *self = Self { number: self.number + 1, connecting: None };
     }
 }
 
 /// A wait without a timer, which whoever asks may drop.
 struct Wait<'a> {
     connection: &'a Connection,
-    of: &'a Generation,
+    number: u64,
     /// `None` when an answer came.
     since: Option<Instant>,
 }
@@ -194,18 +194,15 @@ struct Wait<'a> {
 impl Drop for Wait<'_> {
     fn drop(&mut self) {
         if self.since.is_some_and(|since| since.elapsed() >= self.connection.limit) {
-            self.connection.discard(self.of);
+            self.connection.discard(self.number);
         }
     }
 }
 
-async fn connect(address: Address, patience: Arc<Patience>) -> Result<MultiplexedConnection, String> {
+async fn connect(address: Address, patience: Arc<Patience>) -> Result<Wire, String> {
     let limit = patience.stretched(CONNECT_LIMIT);
-    // Whatever comes is waited for here, as long as it may take.
-    let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
-    let connect = address.client().get_multiplexed_async_connection_with_config(&config);
-    let made = match tokio::time::timeout(limit, connect).await {
-        Ok(made) => made.map_err(|error| error.to_string()),
+    let made = match tokio::time::timeout(limit, Wire::open(&address)).await {
+        Ok(made) => made,
         Err(_) => {
             patience.in_vain();
             Err(format!("no connection within {limit:?}"))

@@ -1,7 +1,6 @@
 //! Connections to Redis-compatible servers that come back by themselves, and what each of the
 //! server's errors means.
 
-mod batch;
 mod link;
 mod node;
 mod patience;
@@ -11,6 +10,7 @@ mod request;
 mod servers;
 mod slot;
 mod target;
+mod wire;
 
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;

@@ -3,8 +3,9 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{LazyLock, OnceLock};
 
-use redis::aio::MultiplexedConnection;
-use redis::{Arg, Cmd, RedisResult, Value};
+use redis::{Arg, Cmd, Value, cmd};
+
+use super::wire::{Gone, Wire};
 
 /// Why what came is no answer to the request.
 ///
@@ -66,26 +67,18 @@ impl Request {
 
     /// Sends it, with `ASKING` ahead of it if that is asked, and waits for the answer, which may be an
     /// error of the server.
-    pub(super) async fn ask(
-        &self,
-        connection: &mut MultiplexedConnection,
-        asking: bool,
-    ) -> RedisResult<Result<Value, Malformed>> {
-        if !asking && self.proof == Proof::Number {
-            return Ok(self.numbered(connection.send_packed_command(&self.command).await?));
-        }
-        let mut all = redis::pipe();
-        if asking {
-            // Both in one go: it counts for the next command of the connection, whoever sends it.
-            all.add_command(redis::cmd("ASKING"));
-        }
-        all.add_command(self.command.clone()).add_command(self.echo());
-        let mut answers = connection.send_packed_commands(&all, usize::from(asking), 2).await?.into_iter();
-        let (Some(answer), Some(echo)) = (answers.next(), answers.next()) else {
-            return Ok(Err(Malformed("too few answers".into())));
+    pub(super) async fn ask(&self, wire: &Wire, asking: bool) -> Result<Result<Value, Malformed>, Gone> {
+        let echo = (asking || self.proof == Proof::Echo).then(|| self.echo());
+        // Both in one go: it counts for the next command of the connection, whoever sends it.
+        let asks = asking.then(|| cmd("ASKING"));
+        let commands: Vec<&Cmd> = asks.iter().chain([&self.command]).chain(&echo).collect();
+        let mut answers = wire.ask(&commands).await?;
+        let echoed = match echo {
+            Some(_) => self.echoed(answers.pop().unwrap_or(Value::Nil)),
+            None => Ok(()),
         };
-        let numbered = |answer| if self.proof == Proof::Number { self.numbered(answer) } else { Ok(answer) };
-        Ok(self.echoed(echo).and_then(|()| numbered(answer)))
+        let answer = answers.pop().unwrap_or(Value::Nil);
+        Ok(echoed.and_then(|()| if self.proof == Proof::Number { self.numbered(answer) } else { Ok(answer) }))
     }
 
     /// Whether who reads the answer tells by what it holds that it is another.
@@ -94,12 +87,13 @@ impl Request {
     }
 
     /// Whether an answer that bears no number, an error for example, came in its place: then the next is in its own.
-    pub(super) async fn confirm(&self, connection: &mut MultiplexedConnection) -> RedisResult<Result<(), Malformed>> {
+    pub(super) async fn confirm(&self, wire: &Wire) -> Result<Result<(), Malformed>, Gone> {
         if self.proof == Proof::Echo {
             // An echo came with it.
             return Ok(Ok(()));
         }
-        Ok(self.echoed(connection.send_packed_command(&self.echo()).await?))
+        let answer = wire.ask(&[&self.echo()]).await?.pop();
+        Ok(self.echoed(answer.unwrap_or(Value::Nil)))
     }
 
     fn number(&self) -> &str {
@@ -107,7 +101,7 @@ impl Request {
     }
 
     fn echo(&self) -> Cmd {
-        let mut echo = redis::cmd("ECHO");
+        let mut echo = cmd("ECHO");
         echo.arg(self.number());
         echo
     }

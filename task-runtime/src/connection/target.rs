@@ -1,7 +1,9 @@
 //! Where servers are: read from a URL that is checked once and never shown.
 
 use redis::io::tcp::TcpSettings;
-use redis::{ConnectionAddr, ErrorKind, IntoConnectionInfo as _, RedisError, RedisResult};
+use redis::{
+    ConnectionAddr, ErrorKind, IntoConnectionInfo as _, ProtocolVersion, RedisConnectionInfo, RedisError, RedisResult,
+};
 
 use crate::error::Error;
 
@@ -112,16 +114,28 @@ pub(super) struct Address(redis::Client);
 
 impl Address {
     fn parse(url: &str) -> Result<Self, Error> {
+        let expected = "redis://[user:password@]host[:port][,host[:port]…][/db], rediss://… or unix:///path";
         let address = url.into_connection_info().and_then(|info| {
             // Without it a request waits for the acknowledgement of the one before.
             let settings = TcpSettings::default().set_nodelay(true);
             redis::Client::open(info.set_tcp_settings(settings)).map(Self)
         });
-        address.map_err(|error| {
+        let address = address.map_err(|error| {
             let given = format!("not understood ({})", fault_of(&error));
-            let expected = "redis://[user:password@]host[:port][,host[:port]…][/db], rediss://… or unix:///path";
             refused(given, expected.into())
-        })
+        })?;
+        match address.login().protocol() {
+            ProtocolVersion::RESP2 => Ok(address),
+            _ => Err(refused("one that asks for RESP3".into(), format!("{expected}; every server speaks RESP2"))),
+        }
+    }
+
+    pub(super) fn place(&self) -> &ConnectionAddr {
+        self.0.get_connection_info().addr()
+    }
+
+    pub(super) fn login(&self) -> &RedisConnectionInfo {
+        self.0.get_connection_info().redis_settings()
     }
 
     pub(super) fn client(&self) -> &redis::Client {
@@ -149,12 +163,12 @@ impl Address {
 
     #[cfg(feature = "cache-settings")]
     fn db(&self) -> i64 {
-        self.0.get_connection_info().redis_settings().db()
+        self.login().db()
     }
 
     /// Whether both are the same server by name.
     pub(super) fn is(&self, other: &Self) -> bool {
-        self.0.get_connection_info().addr() == other.0.get_connection_info().addr()
+        self.place() == other.place()
     }
 }
 
@@ -200,6 +214,12 @@ mod tests {
             assert!(!text.contains("secret"), "{text}");
         }
         assert!(refusal("redis://:secret@h/x").contains("not understood (Invalid database number)"));
+    }
+
+    #[test]
+    fn a_protocol_that_is_not_spoken_is_refused() {
+        let text = refusal("redis://:secret@h/?protocol=resp3");
+        assert!(text.contains("RESP3") && text.contains("RESP2") && !text.contains("secret"), "{text}");
     }
 
     #[test]

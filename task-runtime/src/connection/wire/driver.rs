@@ -1,0 +1,93 @@
+//! Moves bytes: reads answers for those who wait, and writes what they could not write themselves.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::{Buf as _, BytesMut};
+use tokio_util::io::poll_read_buf;
+
+use super::Gone;
+use super::dial::Reader;
+use super::reply::{Frames, read};
+use super::traffic::Traffic;
+
+/// Room for one read, in bytes.
+const READ_BYTES: usize = 16 * 1024;
+/// Most bytes of room that are kept when nothing is in them.
+const MAX_KEPT: usize = 256 * 1024;
+
+/// A task of its own, which ends with its connection.
+pub(super) struct Driver {
+    traffic: Arc<Traffic>,
+    reader: Reader,
+    received: BytesMut,
+    frames: Frames,
+    /// Whether those who were ready to ask have had their turn.
+    let_ask: bool,
+}
+
+impl Driver {
+    pub(super) fn new(traffic: Arc<Traffic>, reader: Reader) -> Self {
+        Self { traffic, reader, received: BytesMut::new(), frames: Frames::default(), let_ask: false }
+    }
+
+    /// Reads all that has come.
+    fn read(&mut self, context: &mut Context) -> Result<(), Gone> {
+        loop {
+            if self.received.is_empty() && self.received.capacity() > MAX_KEPT {
+                self.received = BytesMut::new();
+            }
+            self.received.reserve(READ_BYTES.max(self.frames.missing(self.received.len())));
+            match poll_read_buf(Pin::new(&mut self.reader), context, &mut self.received) {
+                Poll::Pending => return Ok(()),
+                Poll::Ready(Ok(0)) => return Err(Gone("the server closed the connection".into())),
+                Poll::Ready(Ok(_)) => self.deliver()?,
+                Poll::Ready(Err(error)) => return Err(Gone(error.to_string())),
+            }
+        }
+    }
+
+    /// Delivers the frames that are complete.
+    fn deliver(&mut self) -> Result<(), Gone> {
+        let mut answers = Vec::new();
+        while let Some(length) = self.frames.next(&self.received)? {
+            answers.push(read(&self.received[..length])?);
+            self.received.advance(length);
+        }
+        if answers.is_empty() { Ok(()) } else { self.traffic.deliver(answers.into_iter()) }
+    }
+
+    /// Writes what waits. Those who are ready to ask come first: what they ask goes along, for nearly nothing.
+    fn write(&mut self, context: &mut Context) -> Result<(), Gone> {
+        if !self.let_ask && self.traffic.has_unwritten() {
+            self.let_ask = true;
+            context.waker().wake_by_ref();
+            return Ok(());
+        }
+        self.let_ask = false;
+        self.traffic.write(context)
+    }
+}
+
+impl Future for Driver {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context) -> Poll<()> {
+        self.traffic.register(context.waker());
+        match self.read(context).and_then(|()| self.write(context)) {
+            Ok(()) => Poll::Pending,
+            Err(Gone(reason)) => {
+                self.traffic.end(&reason);
+                Poll::Ready(())
+            }
+        }
+    }
+}
+
+impl Drop for Driver {
+    /// Its runtime may end before it.
+    fn drop(&mut self) {
+        self.traffic.end("the runtime that read from the connection was shut down");
+    }
+}
