@@ -1,6 +1,7 @@
 //! How many calls of a cache a second, beside the crate `redis` called directly with the same serializer.
 //!
 //! `tests/run cache` runs it on a Redis of its own. Both are measured in turn, and the middle one of the ratios is shown.
+//! With names of calls behind `--`, such as `get`, only those are measured.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,8 +10,8 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use support::Server;
-use support::redis::AsyncCommands as _;
 use support::redis::aio::MultiplexedConnection;
+use support::redis::{AsyncCommands as _, AsyncConnectionConfig};
 use task_runtime::cache::{Cache, Codec};
 
 /// How often both are measured, and for how long each time.
@@ -117,7 +118,11 @@ fn middle(mut numbers: Vec<f64>) -> f64 {
 async fn main() {
     let server = Server::redis().start();
     let client = support::redis::Client::open(server.url()).expect("the URL is valid");
-    let direct = Contender::Direct(client.get_multiplexed_async_connection().await.expect("the server answers"));
+    // As patient as the cache is here.
+    let config = AsyncConnectionConfig::new().set_response_timeout(None);
+    let direct = client.get_multiplexed_async_connection_with_config(&config).await.expect("the server answers");
+    let direct = Contender::Direct(direct);
+    let named: Vec<_> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
     let ours = Contender::Ours(
         Cache::builder().url(server.url()).prefix("ours").codec(Codec::Json).build().expect("the settings are allowed"),
     );
@@ -130,6 +135,9 @@ async fn main() {
             fill(contender, &page).await;
         }
         for kind in [Kind::Get, Kind::Set, Kind::GetMany] {
+            if !named.is_empty() && !named.iter().any(|name| name.eq_ignore_ascii_case(&format!("{kind:?}"))) {
+                continue;
+            }
             for callers in [1, 64] {
                 let (mut mine, mut theirs, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
                 for _ in 0..ROUNDS {

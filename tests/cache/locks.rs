@@ -41,8 +41,8 @@ pub(crate) async fn who_does_not_wait_does_not_get_a_lock_that_is_held(raw: &Raw
 
 pub(crate) async fn a_lock_is_renewed_for_as_long_as_it_is_held(raw: &Raw) {
     let cache = raw.cache();
-    let lock = cache.lock("it").ttl(Duration::from_millis(200)).acquire().await.unwrap().unwrap();
-    let other = cache.lock("it").wait(Duration::from_millis(700)).acquire().await.unwrap();
+    let lock = cache.lock("it").ttl(Duration::from_secs(1)).acquire().await.unwrap().unwrap();
+    let other = cache.lock("it").wait(Duration::from_millis(2_500)).acquire().await.unwrap();
     assert!(other.is_none() && !lock.lost().is_cancelled());
     assert!(lock.release().await.unwrap());
 }

@@ -14,6 +14,8 @@ use super::traffic::Traffic;
 
 /// Room for one read, in bytes.
 const READ_BYTES: usize = 16 * 1024;
+/// After so many bytes those who got answers have their turn, so that they ask again while the server answers others.
+const MAX_READ: usize = 64 * 1024;
 /// Most bytes of room that are kept when nothing is in them.
 const MAX_KEPT: usize = 256 * 1024;
 
@@ -23,29 +25,39 @@ pub(super) struct Driver {
     reader: Reader,
     received: BytesMut,
     frames: Frames,
-    /// Whether those who were ready to ask have had their turn.
-    let_ask: bool,
+    /// Whether those who were ready to ask have had their turn: what they ask goes along, for nearly nothing.
+    yielded: bool,
 }
 
 impl Driver {
     pub(super) fn new(traffic: Arc<Traffic>, reader: Reader) -> Self {
-        Self { traffic, reader, received: BytesMut::new(), frames: Frames::default(), let_ask: false }
+        Self { traffic, reader, received: BytesMut::new(), frames: Frames::default(), yielded: false }
     }
 
-    /// Reads all that has come.
-    fn read(&mut self, context: &mut Context) -> Result<(), Gone> {
-        loop {
-            if self.received.is_empty() && self.received.capacity() > MAX_KEPT {
-                self.received = BytesMut::new();
-            }
+    /// Moves what can be moved, and says whether there is more to do as soon as others have had their turn.
+    fn turn(&mut self, context: &mut Context) -> Result<bool, Gone> {
+        let blocked = self.yielded && self.traffic.write(context)?.is_pending();
+        let more = self.read(context)?;
+        Ok(more || (self.traffic.has_unwritten()? && !blocked))
+    }
+
+    /// Reads what has come, and says whether there may be more of it.
+    fn read(&mut self, context: &mut Context) -> Result<bool, Gone> {
+        if self.received.is_empty() && self.received.capacity() > MAX_KEPT {
+            self.received = BytesMut::new();
+        }
+        let mut read = 0;
+        while read < MAX_READ {
             self.received.reserve(READ_BYTES.max(self.frames.missing(self.received.len())));
             match poll_read_buf(Pin::new(&mut self.reader), context, &mut self.received) {
-                Poll::Pending => return Ok(()),
+                Poll::Pending => return Ok(false),
                 Poll::Ready(Ok(0)) => return Err(Gone("the server closed the connection".into())),
-                Poll::Ready(Ok(_)) => self.deliver()?,
+                Poll::Ready(Ok(more)) => read += more,
                 Poll::Ready(Err(error)) => return Err(Gone(error.to_string())),
             }
+            self.deliver()?;
         }
+        Ok(true)
     }
 
     /// Delivers the frames that are complete.
@@ -55,18 +67,7 @@ impl Driver {
             answers.push(read(&self.received[..length])?);
             self.received.advance(length);
         }
-        if answers.is_empty() { Ok(()) } else { self.traffic.deliver(answers.into_iter()) }
-    }
-
-    /// Writes what waits. Those who are ready to ask come first: what they ask goes along, for nearly nothing.
-    fn write(&mut self, context: &mut Context) -> Result<(), Gone> {
-        if !self.let_ask && self.traffic.has_unwritten() {
-            self.let_ask = true;
-            context.waker().wake_by_ref();
-            return Ok(());
-        }
-        self.let_ask = false;
-        self.traffic.write(context)
+        if answers.is_empty() { Ok(()) } else { self.traffic.deliver(answers) }
     }
 }
 
@@ -75,8 +76,14 @@ impl Future for Driver {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context) -> Poll<()> {
         self.traffic.register(context.waker());
-        match self.read(context).and_then(|()| self.write(context)) {
-            Ok(()) => Poll::Pending,
+        match self.turn(context) {
+            Ok(more) => {
+                self.yielded = more;
+                if more {
+                    context.waker().wake_by_ref();
+                }
+                Poll::Pending
+            }
             Err(Gone(reason)) => {
                 self.traffic.end(&reason);
                 Poll::Ready(())

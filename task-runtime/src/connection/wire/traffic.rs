@@ -19,14 +19,9 @@ const MAX_KEPT: usize = 256 * 1024;
 
 /// What those who ask and the one who reads share.
 pub(super) struct Traffic {
-    state: Mutex<State>,
+    /// `Err` once the connection has ended.
+    state: Mutex<Result<Open, Gone>>,
     driver: AtomicWaker,
-}
-
-enum State {
-    Open(Open),
-    /// With the reason.
-    Ended(String),
 }
 
 struct Open {
@@ -52,22 +47,19 @@ struct Waiting {
 impl Traffic {
     pub(super) fn new(writer: Writer) -> Self {
         let open = Open { writer, unwritten: Unwritten::default(), waiting: VecDeque::new() };
-        Self { state: Mutex::new(State::Open(open)), driver: AtomicWaker::new() }
+        Self { state: Mutex::new(Ok(open)), driver: AtomicWaker::new() }
     }
 
     /// Writes commands, at once when nothing else is under way. Otherwise the driver does, with those of others who ask
     /// meanwhile.
     pub(super) fn send(&self, commands: &[&Cmd]) -> Result<oneshot::Receiver<Vec<Value>>, Gone> {
         let (reply, answers) = oneshot::channel();
+        let came = Vec::with_capacity(commands.len());
         let written = {
             let mut state = self.state();
-            let open = match &mut *state {
-                State::Open(open) => open,
-                State::Ended(reason) => return Err(Gone(reason.clone())),
-            };
+            let open = open(&mut state)?;
             let alone = open.waiting.is_empty() && open.unwritten.bytes.is_empty();
             commands.iter().for_each(|command| command.write_packed_command(&mut open.unwritten.bytes));
-            let came = Vec::with_capacity(commands.len());
             open.waiting.push_back(Waiting { wanted: commands.len(), came, reply });
             // What does not fit now is the driver's, which sees an error again.
             alone && matches!(open.write(&mut Context::from_waker(Waker::noop())), Poll::Ready(Ok(())))
@@ -84,34 +76,29 @@ impl Traffic {
     }
 
     /// Whether there is something to write.
-    pub(super) fn has_unwritten(&self) -> bool {
-        matches!(&*self.state(), State::Open(open) if !open.unwritten.bytes.is_empty())
+    pub(super) fn has_unwritten(&self) -> Result<bool, Gone> {
+        Ok(!open(&mut self.state())?.unwritten.bytes.is_empty())
     }
 
-    /// Writes as much as goes. `Err` when the connection has ended, or must.
-    pub(super) fn write(&self, context: &mut Context) -> Result<(), Gone> {
-        match &mut *self.state() {
-            State::Open(open) => match open.write(context) {
-                Poll::Ready(Err(error)) => Err(Gone(error.to_string())),
-                _ => Ok(()),
-            },
-            State::Ended(reason) => Err(Gone(reason.clone())),
+    /// Writes as much as goes.
+    pub(super) fn write(&self, context: &mut Context) -> Result<Poll<()>, Gone> {
+        match open(&mut self.state())?.write(context) {
+            Poll::Ready(Ok(())) => Ok(Poll::Ready(())),
+            Poll::Ready(Err(error)) => Err(Gone(error.to_string())),
+            Poll::Pending => Ok(Poll::Pending),
         }
     }
 
     /// Gives answers to those who wait for them. `Err` when nobody does.
-    pub(super) fn deliver(&self, answers: impl Iterator<Item = Value>) -> Result<(), Gone> {
-        let mut complete = Vec::new();
-        let unasked = {
+    pub(super) fn deliver(&self, answers: Vec<Value>) -> Result<(), Gone> {
+        let mut complete = Vec::with_capacity(answers.len());
+        let mut asked = true;
+        {
             let mut state = self.state();
-            let open = match &mut *state {
-                State::Open(open) => open,
-                State::Ended(reason) => return Err(Gone(reason.clone())),
-            };
-            let mut unasked = false;
+            let open = open(&mut state)?;
             for answer in answers {
                 let Some(next) = open.waiting.front_mut() else {
-                    unasked = true;
+                    asked = false;
                     break;
                 };
                 next.came.push(answer);
@@ -119,45 +106,45 @@ impl Traffic {
                     complete.extend(open.waiting.pop_front());
                 }
             }
-            unasked
-        };
-        // Those who are woken ask again at once.
+        }
+        // They ask again at once, and would wait for the lock.
         for Waiting { came, reply, .. } in complete {
             // Who is gone does not want it.
             let _ = reply.send(came);
         }
-        if unasked { Err(Gone("an answer came that nobody asked for".into())) } else { Ok(()) }
+        if asked { Ok(()) } else { Err(Gone("an answer came that nobody asked for".into())) }
     }
 
-    /// Tells all who wait that no answer comes; the first reason stays.
+    /// Tells all who wait that no answer comes. The first reason stays.
     pub(super) fn end(&self, reason: &str) {
         let ended = {
             let mut state = self.state();
-            match &*state {
-                State::Open(_) => std::mem::replace(&mut *state, State::Ended(reason.to_owned())),
-                State::Ended(_) => return,
+            if state.is_err() {
+                return;
             }
+            std::mem::replace(&mut *state, Err(Gone(reason.to_owned())))
         };
-        // Those who wait look for the reason.
+        // With it go those who wait, and look for the reason.
         drop(ended);
         self.driver.wake();
     }
 
     pub(super) fn has_ended(&self) -> bool {
-        matches!(&*self.state(), State::Ended(_))
+        self.state().is_err()
     }
 
     /// Why an answer does not come.
     pub(super) fn gone(&self) -> Gone {
-        match &*self.state() {
-            State::Ended(reason) => Gone(reason.clone()),
-            State::Open(_) => Gone("the answer was lost".into()),
-        }
+        self.state().as_ref().err().cloned().unwrap_or_else(|| Gone("the answer was lost".into()))
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, Result<Open, Gone>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn open(state: &mut Result<Open, Gone>) -> Result<&mut Open, Gone> {
+    state.as_mut().map_err(|gone| gone.clone())
 }
 
 impl Open {
