@@ -20,7 +20,7 @@ const SLOW: Duration = Duration::from_millis(5);
 /// Some calls take longer when something else takes the processor away from the server: one in so many,
 /// and a few.
 const CALLS_FOR_ONE_SLOW: u64 = 1_000;
-const FEW: u64 = 3;
+const FEW: u64 = 8;
 /// Jobs on loan to the worker that vanishes.
 const ON_LOAN: usize = 10_000;
 const LEASE: Duration = Duration::from_secs(2);

@@ -12,7 +12,7 @@ const MAX_VALUE: usize = 512 * 1024 * 1024;
 const MAX_VALUES: usize = i32::MAX as usize;
 /// How deep arrays may stand in each other; those of scripts stand in three.
 const MAX_DEPTH: usize = 32;
-const END: &[u8] = b"\r\n";
+const END: &[u8; 2] = b"\r\n";
 
 /// Finds where the next frame ends, in however many pieces it comes; what is known of it is not looked at again.
 pub(crate) struct Frames {
@@ -35,27 +35,26 @@ impl Frames {
     /// complete.
     pub(crate) fn next(&mut self, bytes: &[u8]) -> Result<Option<usize>, Gone> {
         while self.items > 0 {
-            let Some((kind, line, behind)) = line(bytes, self.at)? else { return Ok(None) };
-            self.at = match kind {
-                b'$' => match length(line, MAX_VALUE)? {
-                    Some(length) => {
-                        let end = behind + length + END.len();
-                        if bytes.len() < end {
-                            self.least = end;
-                            return Ok(None);
-                        }
-                        if &bytes[end - END.len()..end] != END {
-                            return Err(damaged());
-                        }
-                        end
+            let Some(item) = Item::at(bytes, self.at)? else { return Ok(None) };
+            self.at = match item.kind {
+                b'$' => {
+                    // What is not there has no bytes, nor an end of them.
+                    let length = length(item.line, MAX_VALUE)?.map_or(0, |length| length + END.len());
+                    let end = item.end + length;
+                    if bytes.len() < end {
+                        self.least = end;
+                        return Ok(None);
                     }
-                    None => behind,
-                },
-                b'*' => {
-                    self.items = self.items.saturating_add(length(line, MAX_VALUES)?.unwrap_or(0));
-                    behind
+                    if bytes[..end].last_chunk() != Some(END) {
+                        return Err(damaged());
+                    }
+                    end
                 }
-                b'+' | b'-' | b':' => behind,
+                b'*' => {
+                    self.items = self.items.saturating_add(length(item.line, MAX_VALUES)?.unwrap_or(0));
+                    item.end
+                }
+                b'+' | b'-' | b':' => item.end,
                 _ => return Err(damaged()),
             };
             self.items -= 1;
@@ -72,24 +71,21 @@ impl Frames {
 
 /// Reads a whole frame.
 pub(crate) fn read(frame: &[u8]) -> Result<Value, Gone> {
-    let mut at = 0;
-    value(frame, &mut at, 0)
+    value(frame, &mut 0, 0)
 }
 
 fn value(frame: &[u8], at: &mut usize, depth: usize) -> Result<Value, Gone> {
     let start = *at;
-    let (kind, line, behind) = line(frame, start)?.ok_or_else(damaged)?;
-    *at = behind;
+    let Item { kind, line, end } = Item::at(frame, start)?.ok_or_else(damaged)?;
+    *at = end;
     match kind {
         b':' => Ok(Value::Int(number(line)?)),
-        b'$' => match length(line, MAX_VALUE)? {
-            Some(length) => {
-                let bytes = frame.get(behind..behind + length).ok_or_else(damaged)?;
-                *at = behind + length + END.len();
-                Ok(Value::BulkString(bytes.to_vec()))
-            }
-            None => Ok(Value::Nil),
-        },
+        b'$' => {
+            let Some(length) = length(line, MAX_VALUE)? else { return Ok(Value::Nil) };
+            let bytes = frame.get(end..end + length).ok_or_else(damaged)?;
+            *at = end + length + END.len();
+            Ok(Value::BulkString(bytes.to_vec()))
+        }
         b'*' => match length(line, MAX_VALUES)? {
             Some(_) if depth == MAX_DEPTH => Err(damaged()),
             Some(length) => {
@@ -99,21 +95,33 @@ fn value(frame: &[u8], at: &mut usize, depth: usize) -> Result<Value, Gone> {
         },
         b'+' if line == b"OK" => Ok(Value::Okay),
         b'+' => String::from_utf8(line.to_vec()).map(Value::SimpleString).map_err(|_| damaged()),
-        b'-' => redis::parse_redis_value(&frame[start..behind]).map_err(|_| damaged()),
+        b'-' => redis::parse_redis_value(&frame[start..end]).map_err(|_| damaged()),
         _ => Err(damaged()),
     }
 }
 
-/// The kind of an item, its line, and where what follows begins, once the line is complete.
-fn line(bytes: &[u8], at: usize) -> Result<Option<(u8, &[u8], usize)>, Gone> {
-    let Some((kind, rest)) = bytes.get(at..).and_then(<[u8]>::split_first) else { return Ok(None) };
-    let Some(length) = rest.iter().take(MAX_LINE).position(|byte| *byte == END[0]) else {
-        return if rest.len() < MAX_LINE { Ok(None) } else { Err(damaged()) };
-    };
-    match rest.get(length + 1) {
-        Some(byte) if *byte == END[1] => Ok(Some((*kind, &rest[..length], at + 1 + length + END.len()))),
-        Some(_) => Err(damaged()),
-        None => Ok(None),
+/// The first line of an answer, or of a part of one.
+struct Item<'a> {
+    kind: u8,
+    line: &'a [u8],
+    /// Where what follows begins.
+    end: usize,
+}
+
+impl<'a> Item<'a> {
+    /// The one that begins at `at`, once its line is complete.
+    fn at(bytes: &'a [u8], at: usize) -> Result<Option<Self>, Gone> {
+        let Some((kind, rest)) = bytes.get(at..).and_then(<[u8]>::split_first) else { return Ok(None) };
+        let Some(length) = rest.iter().take(MAX_LINE).position(|byte| *byte == END[0]) else {
+            return if rest.len() < MAX_LINE { Ok(None) } else { Err(damaged()) };
+        };
+        match rest.get(length + 1) {
+            Some(byte) if *byte == END[1] => {
+                Ok(Some(Self { kind: *kind, line: &rest[..length], end: at + 1 + length + END.len() }))
+            }
+            Some(_) => Err(damaged()),
+            None => Ok(None),
+        }
     }
 }
 
@@ -190,7 +198,7 @@ mod tests {
             deep.as_bytes(),
         ];
         for bytes in wrong {
-            let read = Frames::default().next(&bytes).and_then(|length| read(&bytes[..length.unwrap()]));
+            let read = Frames::default().next(bytes).and_then(|length| read(&bytes[..length.unwrap()]));
             assert!(read.is_err(), "{:?}", &bytes[..bytes.len().min(20)]);
         }
     }
