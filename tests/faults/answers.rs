@@ -7,7 +7,7 @@ use task_runtime::prelude::*;
 use task_runtime::{Error, JobStatus};
 
 use crate::BOUND;
-use crate::fixture::{Bench, Mark, Told, pass, queue};
+use crate::fixture::{Bench, Mark, Told, pass, queue, runs_a_job};
 
 /// What a server says while it serves nobody, and will again by itself.
 const PASSING: [&str; 7] = [
@@ -35,6 +35,8 @@ async fn each_passing_answer_is_waited_out_by_workers_and_callers() {
         faults.iter().for_each(support::Injected::lift);
         // At once: a passing answer costs a short pause, and no job has waited for longer.
         bench.runs_a_job(fastrand::u64(1 << 32..)).await;
+        // What waits in the producer has gone before the next answer is there, in whose pauses it would get old.
+        runs_a_job(&producer, fastrand::u64(1 << 32..)).await;
         assert!(bench.ledger.ended() > before, "nothing ran after {answer}");
     }
     let told = load.stop().await;
