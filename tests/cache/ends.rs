@@ -68,11 +68,13 @@ pub(crate) async fn whole_numbers_are_counted_and_keep_their_end(raw: &Raw) {
     let Some(Ttl::For(left)) = cache.ttl("n").await.unwrap() else { panic!("it has an end") };
     assert!(left > Duration::from_secs(90));
     // Beyond what a number of Lua holds.
-    cache.set("n", &(i64::MAX - 2)).await.unwrap();
+    cache.set("n", &(i64::MAX - 2)).ttl(Duration::from_secs(100)).await.unwrap();
     assert_eq!(cache.incr("n", 2).await.unwrap(), Some(i64::MAX));
     let error = cache.incr("n", 1).await.unwrap_err();
     assert!(matches!(error, CacheError::NotANumber { .. }), "{error}");
     assert_eq!(cache.get::<i64>("n").await.unwrap(), Some(i64::MAX), "nothing happened");
+    let Some(Ttl::For(left)) = cache.ttl("n").await.unwrap() else { panic!("it has an end") };
+    assert!(left > Duration::from_secs(90) && left <= Duration::from_secs(100), "{left:?}");
     for other in ["text", "7"] {
         cache.set("n", other).await.unwrap();
         assert!(matches!(cache.incr("n", 1).await, Err(CacheError::NotANumber { .. })), "{other}");

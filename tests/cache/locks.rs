@@ -4,9 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use support::eventually;
+use support::redis::FromRedisValue;
+use support::{Server, WallClock, eventually, shared_redis};
+use task_runtime::cache::Cache;
 
-use crate::fixture::{BOUND, Raw};
+use crate::fixture::{BOUND, Place, Raw, Redis};
+
+const DAY_MS: i64 = 86_400_000;
 
 pub(crate) async fn one_holder_has_it_at_a_time(raw: &Raw) {
     let (taken, count, last) = (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(0));
@@ -41,9 +45,10 @@ pub(crate) async fn who_does_not_wait_does_not_get_a_lock_that_is_held(raw: &Raw
 
 pub(crate) async fn a_lock_is_renewed_for_as_long_as_it_is_held(raw: &Raw) {
     let cache = raw.cache();
-    let lock = cache.lock("it").ttl(Duration::from_secs(1)).acquire().await.unwrap().unwrap();
+    let lock = cache.lock("it").ttl(Duration::from_millis(1_000)).acquire().await.unwrap().unwrap();
     let other = cache.lock("it").wait(Duration::from_millis(2_500)).acquire().await.unwrap();
-    assert!(other.is_none() && !lock.lost().is_cancelled());
+    assert!(other.is_none(), "two have it");
+    assert!(!lock.lost().is_cancelled());
     assert!(lock.release().await.unwrap());
 }
 
@@ -68,13 +73,69 @@ pub(crate) async fn clearing_the_cache_leaves_locks_alone(raw: &Raw) {
     assert!(lock.release().await.unwrap());
 }
 
-/// A lock whose keys someone deleted is lost, and is known to be.
+pub(crate) async fn a_lock_whose_time_is_over_cannot_be_given_back(raw: &Raw) {
+    let take = async |name| {
+        let request = raw.cache().lock(name).ttl(Duration::from_millis(100)).without_renewal();
+        request.acquire().await.unwrap().unwrap()
+    };
+    let lock = take("it").await;
+    // The server may begin to count a little later than who asks; when the second is over, the first is in any case.
+    for waited in [lock.lost().clone(), take("other").await.lost().clone()] {
+        tokio::time::timeout(BOUND, waited.cancelled()).await.unwrap();
+    }
+    assert!(!lock.release().await.unwrap(), "it was free for a while");
+}
+
+/// A lock whose keys someone deleted is lost, and is known to be. Who takes it meanwhile keeps it.
 #[tokio::test]
 async fn a_lock_that_is_taken_away_is_known_to_be_lost() {
-    let raw = <crate::fixture::Redis as crate::fixture::Place>::make();
+    let raw = Redis::make();
     let lock = Arc::new(raw.cache().lock("it").ttl(Duration::from_millis(300)).acquire().await.unwrap().unwrap());
     for (server, key) in raw.keys() {
         server.command(&["DEL", &key]);
     }
+    let other = raw.cache().lock("it").acquire().await.unwrap().unwrap();
     eventually("it is lost", BOUND, async || lock.lost().is_cancelled().then_some(())).await;
+    assert!(other.release().await.unwrap());
+}
+
+#[tokio::test]
+async fn the_last_number_of_a_lock_is_remembered_for_a_day() {
+    let raw = Redis::make();
+    let key = format!("{}:!lock:it", raw.prefix);
+    let number = |words: &[&str]| i64::from_redis_value(shared_redis().command(words)).expect("it is a number");
+    let until = || number(&["HGET", &key, "until"]);
+    let is_remembered = || {
+        let left = number(&["PTTL", &key]);
+        assert!(left > DAY_MS - 1_000, "{left}");
+    };
+    let lock = raw.cache().lock("it").ttl(Duration::from_millis(300)).acquire().await.unwrap().unwrap();
+    is_remembered();
+    let first = until();
+    eventually("it is renewed for 2 s", BOUND, async || (until() > first + 2_000).then_some(())).await;
+    is_remembered();
+    assert!(lock.release().await.unwrap());
+    is_remembered();
+}
+
+#[tokio::test]
+#[cfg_attr(not(target_os = "linux"), ignore = "a wall clock is moved by a library that is preloaded")]
+async fn a_fencing_number_grows_though_the_clock_goes_back_or_the_last_one_is_forgotten() {
+    let clock = WallClock::new();
+    let server = Server::redis().clock(&clock).start();
+    let cache = Cache::connect(server.url()).unwrap();
+    let take = async || {
+        let lock = cache.lock("it").acquire().await.unwrap().unwrap();
+        let number = lock.fencing();
+        assert!(lock.release().await.unwrap());
+        number
+    };
+    let first = take().await;
+    clock.wrong_by(-3_600);
+    let second = take().await;
+    assert!(second > first, "{first} {second}");
+    clock.wrong_by(0);
+    server.command(&["FLUSHALL"]);
+    let third = take().await;
+    assert!(third > second, "{second} {third}");
 }

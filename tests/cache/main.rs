@@ -12,6 +12,7 @@ mod ends;
 mod groups;
 mod hashes;
 mod locks;
+mod overtaken;
 mod remember;
 mod scans;
 mod sets;
@@ -48,6 +49,7 @@ macro_rules! everywhere {
                     who_does_not_wait_does_not_get_a_lock_that_is_held
                     a_lock_is_renewed_for_as_long_as_it_is_held
                     a_lock_that_is_not_renewed_ends_and_says_so
+                    a_lock_whose_time_is_over_cannot_be_given_back
                     clearing_the_cache_leaves_locks_alone
                 }
                 remember {
@@ -62,6 +64,12 @@ macro_rules! everywhere {
                     a_tag_that_is_invalidated_while_a_value_is_made_invalidates_it
                     a_value_of_another_type_is_made_anew
                     calls_of_one_key_with_other_types_both_get_theirs
+                }
+                overtaken {
+                    who_comes_after_a_deletion_does_not_get_what_was_begun_before
+                    who_comes_after_a_deletion_waits_for_who_makes_it_since_then
+                    who_wants_it_anew_does_not_get_what_was_begun_before
+                    a_stale_value_whose_tag_was_invalidated_is_not_served
                 }
                 scans {
                     every_key_that_is_like_a_pattern_is_found

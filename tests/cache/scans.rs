@@ -58,9 +58,19 @@ pub(crate) async fn a_page_goes_on_from_a_cursor_that_was_text(raw: &Raw) {
 pub(crate) async fn what_is_like_a_pattern_is_deleted_and_nothing_else(raw: &Raw) {
     let cache = raw.cache();
     fill(cache).await;
+    // Keys that begin the same: of version 1 and 12, of this prefix and of a longer one.
+    let beside = raw.builder().prefix(format!("{}-x", raw.prefix)).build().unwrap();
+    let others = [cache.with_version(2).unwrap(), cache.with_version(12).unwrap(), beside];
+    for other in &others {
+        other.set("user:1", &1).await.unwrap();
+    }
     assert_eq!(cache.delete_pattern("user:*").await.unwrap(), MANY as u64);
     assert_eq!(all(cache, "*").await, ["order:1".to_owned()].into());
-    assert_eq!(cache.with_version(2).unwrap().get::<u32>("user:1").await.unwrap(), Some(1));
+    assert_eq!(cache.delete_pattern("*").await.unwrap(), 1);
+    for other in &others {
+        assert_eq!(other.get::<u32>("user:1").await.unwrap(), Some(1));
+    }
+    others[2].clear().await.unwrap();
 }
 
 pub(crate) async fn clearing_deletes_all_versions_of_this_cache_and_nothing_else(raw: &Raw) {
