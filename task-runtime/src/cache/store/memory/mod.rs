@@ -200,12 +200,10 @@ impl Store for MemoryStore {
 
     fn scan<'a>(&'a self, pattern: &'a str, from: Option<&'a str>, count: usize) -> Answer<'a, Page> {
         self.with(|space, now| {
-            let mut keys = space.keys_after(from, now);
-            let more = keys.len() > count;
-            keys.truncate(count);
-            let next = keys.last().filter(|_| more).cloned();
-            keys.retain(|key| is_like(pattern.as_bytes(), key.as_bytes()));
-            Ok(Page { keys, next })
+            let (keys, more) = space.keys_after(from, count, now);
+            let next = keys.last().filter(|_| more).map(|last| (*last).to_owned());
+            let alike = keys.into_iter().filter(|key| is_like(pattern.as_bytes(), key.as_bytes()));
+            Ok(Page { keys: alike.map(str::to_owned).collect(), next })
         })
     }
 

@@ -1,5 +1,7 @@
 //! What the memory of a process keeps, and what it lets go when there is no more room.
 
+use std::collections::BinaryHeap;
+
 use lru::LruCache;
 
 use super::super::Left;
@@ -134,12 +136,23 @@ impl Space {
         true
     }
 
-    /// All keys whose time is not over, in their order, from the one behind `from` on.
-    pub(super) fn keys_after(&self, from: Option<&str>, now: i64) -> Vec<String> {
-        let live = self.kept.iter().filter(|(_, held)| !held.is_over(now)).map(|(key, _)| key);
-        let mut keys: Vec<_> = live.filter(|key| from.is_none_or(|from| key.as_str() > from)).cloned().collect();
-        keys.sort_unstable();
-        keys
+    /// The first `count` keys whose time is not over, in their order, from the one behind `from` on, and whether more
+    /// follow. It goes once over all keys, and keeps no more of them than it gives.
+    pub(super) fn keys_after(&self, from: Option<&str>, count: usize, now: i64) -> (Vec<&str>, bool) {
+        let live = self.kept.iter().filter(|(_, held)| !held.is_over(now)).map(|(key, _)| key.as_str());
+        // The last of them is on top.
+        let (mut first, mut more) = (BinaryHeap::new(), false);
+        for key in live.filter(|key| from.is_none_or(|from| *key > from)) {
+            if first.len() < count {
+                first.push(key);
+                continue;
+            }
+            more = true;
+            if let Some(mut last) = first.peek_mut().filter(|last| key < **last) {
+                *last = key;
+            }
+        }
+        (first.into_sorted_vec(), more)
     }
 }
 
@@ -170,11 +183,34 @@ mod tests {
         ["a", "b", "c"].iter().for_each(|key| grow(&mut space, key, 20));
         assert!(space.get("a", 0).is_some(), "and it was used just now");
         grow(&mut space, "c", 41);
-        assert_eq!(space.keys_after(None, 0), ["a", "c"]);
+        assert_eq!(space.keys_after(None, 10, 0).0, ["a", "c"]);
         assert_eq!(space.bytes, 2 * (KEY_COST + 1) + 81);
         grow(&mut space, "c", 1_000);
-        assert!(space.keys_after(None, 0).is_empty(), "what does not fit alone is not kept");
+        assert!(space.keys_after(None, 10, 0).0.is_empty(), "what does not fit alone is not kept");
         assert_eq!(space.bytes, 0);
+    }
+
+    #[test]
+    fn pages_of_any_size_give_each_key_once_and_in_order() {
+        let mut space = Space::new(100, 100_000);
+        // Used in an order that is none, and every fifth is over.
+        for number in (0..50).map(|at| at * 17 % 50) {
+            let end = (number % 5 == 0).then_some(7);
+            space.put(&format!("{number:02}"), Value::Bytes(Vec::new()), end);
+        }
+        let expected: Vec<_> = (0..50).filter(|number| number % 5 != 0).map(|number| format!("{number:02}")).collect();
+        for count in [1, 7, 39, 40, 41, 10_000] {
+            let (mut keys, mut from, mut pages) = (Vec::new(), None, 0);
+            loop {
+                let (page, more) = space.keys_after(from, count, 7);
+                (from, pages) = (page.last().copied(), pages + 1);
+                keys.extend(page);
+                if !more {
+                    break;
+                }
+            }
+            assert_eq!((keys, pages), (expected.iter().map(String::as_str).collect(), 40_usize.div_ceil(count)));
+        }
     }
 
     #[test]
