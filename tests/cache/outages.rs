@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use support::{Proxy, Server, eventually};
+use support::{Fault, On, Proxy, Server, When, eventually};
 use task_runtime::cache::{Cache, CacheBuilder, CacheError, KeyPage, OnOutage, Reply};
 
 use crate::fixture::BOUND;
@@ -282,6 +282,17 @@ async fn where_an_outage_is_an_error_it_comes_in_time_and_says_why() {
     let place = format!("127.0.0.1:{}", server.port());
     told(&fail(&format!("redis://:wrong@{place}")), "assword").await;
     told(&fail(&format!("redis://{place}")), "NOAUTH").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_for_which_a_server_is_not_ready_is_made_again() {
+    let server = server();
+    let proxy = Proxy::to(server.port());
+    let cache = Cache::connect(proxy.url()).unwrap();
+    cache.set("kept", "value").await.unwrap();
+    let busy = proxy.inject(On::Command("GET"), When::First(2), Fault::Answer("-LOADING it reads its file".into()));
+    assert_eq!(cache.get::<String>("kept").await.unwrap().as_deref(), Some("value"));
+    assert_eq!(busy.hits(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

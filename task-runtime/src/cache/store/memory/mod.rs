@@ -225,3 +225,44 @@ fn sum_of(bytes: &[u8], by: i64) -> Option<i64> {
 fn whole_ms(time: Duration) -> i64 {
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TTL: Duration = Duration::from_secs(60);
+
+    #[tokio::test]
+    async fn a_tag_lives_as_long_as_who_needs_it_longest() {
+        let store = MemoryStore::new(10, 10_000);
+        for (life, least) in [(Life::Ms(1_000), 1), (Life::Ms(60_000), 50_000), (Life::Ms(1_000), 50_000)] {
+            assert_eq!(store.tag("t", 7, life).await.unwrap(), 7);
+            let left = store.left("t").await.unwrap();
+            assert!(matches!(left, Left::Ms(left) if left >= least), "{left:?} after {life:?}");
+        }
+        for life in [Life::Forever, Life::Ms(1_000)] {
+            store.tag("t", 8, life).await.unwrap();
+            assert_eq!(store.left("t").await.unwrap(), Left::Forever);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_fencing_number_grows_though_the_last_one_was_pushed_out() {
+        let store = MemoryStore::new(1, 10_000);
+        let first = store.lock("it", "a", TTL, TTL).await.unwrap().unwrap();
+        store.lock("other", "a", TTL, TTL).await.unwrap().unwrap();
+        let second = store.lock("it", "b", TTL, TTL).await.unwrap().unwrap();
+        assert!(second > first, "{first} {second}");
+    }
+
+    #[tokio::test]
+    async fn a_lock_whose_time_is_over_is_neither_renewed_nor_given_back() {
+        let store = MemoryStore::new(10, 10_000);
+        let first = store.lock("it", "a", Duration::ZERO, TTL).await.unwrap().unwrap();
+        assert!(!store.renew("it", "a", TTL).await.unwrap() && !store.unlock("it", "a").await.unwrap());
+        let second = store.lock("it", "a", TTL, TTL).await.unwrap().unwrap();
+        assert!(second > first && store.renew("it", "a", TTL).await.unwrap());
+        assert!(!store.renew("it", "b", TTL).await.unwrap() && !store.unlock("it", "b").await.unwrap());
+        assert!(store.unlock("it", "a").await.unwrap());
+    }
+}
