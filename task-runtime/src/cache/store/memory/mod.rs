@@ -262,6 +262,8 @@ mod tests {
         assert!(!store.renew("it", "a", TTL).await.unwrap() && !store.unlock("it", "a").await.unwrap());
         let second = store.lock("it", "a", TTL, TTL).await.unwrap().unwrap();
         assert!(second > first && store.renew("it", "a", TTL).await.unwrap());
+        let left = store.left("it").await.unwrap();
+        assert!(matches!(left, Left::Ms(left) if left > whole_ms(TTL)), "its number is remembered: {left:?}");
         assert!(!store.renew("it", "b", TTL).await.unwrap() && !store.unlock("it", "b").await.unwrap());
         assert!(store.unlock("it", "a").await.unwrap());
     }
