@@ -7,6 +7,7 @@ mod patience;
 #[cfg(feature = "cache")]
 mod primaries;
 mod request;
+mod script;
 mod servers;
 mod slot;
 mod target;
@@ -18,6 +19,7 @@ pub(crate) mod fuzzing;
 #[cfg(feature = "cache")]
 pub(crate) use primaries::Primary;
 pub(crate) use request::{Malformed, Request};
+pub(crate) use script::Source;
 pub(crate) use servers::{Limits, Servers};
 pub(crate) use target::Target;
 

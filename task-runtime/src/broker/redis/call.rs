@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use redis::{Arg, Cmd, ToRedisArgs, Value};
+use redis::{Cmd, ToRedisArgs, Value};
 
 use super::RedisBroker;
 use super::keys::Keys;
@@ -13,8 +13,6 @@ use crate::job::{JobId, Settlement};
 
 /// Room for the arguments of a call that carries no jobs.
 const FEW_ARGS: usize = 64;
-/// Room for their bytes.
-const FEW_BYTES: usize = 2 * 1024;
 /// A look is repeated if it failed so soon; after a time-out whoever asked has waited long enough.
 const LOOK_AGAIN_WITHIN: Duration = Duration::from_secs(1);
 /// What stands before an end record, and never before an envelope (`lib/record.lua`).
@@ -32,8 +30,7 @@ impl Call {
     /// A call of `script` on the keys of one queue; `running` are the incarnations whose sets it
     /// declares.
     pub(super) fn new(broker: &RedisBroker, script: &'static Script, of: &Keys, running: &[Incarnation]) -> Self {
-        let mut command = Cmd::with_capacity(FEW_ARGS, FEW_BYTES);
-        command.arg("EVALSHA").arg(&script.sha).arg(script.key_count(running.len()));
+        let mut command = script.source.call(script.key_count(running.len()), FEW_ARGS);
         script.for_each_key(of, running, |key| {
             command.arg(key);
         });
@@ -44,9 +41,8 @@ impl Call {
         Self { script, tag: of.tag().to_owned(), command }
     }
 
-    /// Sends it, and has `read` read what the script answers. A script that the server does not know is
-    /// loaded on the way; one that only looks is sent again when its connection died at once, which is no news
-    /// of what it looks for.
+    /// Sends it, and has `read` read what the script answers. One that only looks is sent again when its connection
+    /// died at once, which is no news of what it looks for.
     pub(super) async fn send<T>(
         self,
         servers: &Servers,
@@ -54,9 +50,10 @@ impl Call {
     ) -> Result<T, Fault> {
         let (looks, started) = (self.script.looks, Instant::now());
         let request = Request::script(self.command);
-        let mut answer = send_with_source(self.script, &self.tag, &request, servers, &read).await;
+        let send = || self.script.source.send(servers, &self.tag, &request, &read);
+        let mut answer = send().await;
         if looks && matches!(answer, Err(Fault::Lost(_))) && started.elapsed() < LOOK_AGAIN_WITHIN {
-            answer = send_with_source(self.script, &self.tag, &request, servers, &read).await;
+            answer = send().await;
         }
         match answer {
             Err(Fault::Lost(reason)) if looks => Err(Fault::Away(reason)),
@@ -169,35 +166,6 @@ impl Call {
     pub(super) fn released(self, id: &JobId, priority: u8) -> Self {
         self.moved("l", id, &[], "", priority)
     }
-}
-
-async fn send_with_source<T>(
-    script: &Script,
-    tag: &str,
-    request: &Request,
-    servers: &Servers,
-    read: impl Fn(Value) -> Result<T, Malformed>,
-) -> Result<T, Fault> {
-    match servers.send(tag, request, &read).await {
-        Err(Fault::NoScript) => {
-            let request = Request::script(with_source(script, request.command()));
-            servers.send(tag, &request, &read).await
-        }
-        answer => answer,
-    }
-}
-
-/// The same call for a server that does not know the script; it has no number yet.
-fn with_source(script: &Script, by_digest: &Cmd) -> Cmd {
-    let args = by_digest.args_iter().len();
-    let mut command = Cmd::with_capacity(args, script.source.len() + FEW_BYTES);
-    command.arg("EVAL").arg(&script.source);
-    for arg in by_digest.args_iter().take(args - 1).skip(2) {
-        if let Arg::Simple(bytes) = arg {
-            command.arg(bytes);
-        }
-    }
-    command
 }
 
 /// Milliseconds, as far as a server counts them.

@@ -3,18 +3,13 @@
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 
-use sha1_smol::Sha1;
-
 use super::keys::Keys;
 use crate::broker::Incarnation;
+use crate::connection::Source;
 
 /// Room for one key.
 const KEY_BYTES: usize = 192;
 const PRIORITIES: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
-
-/// What stands around every script: it does not see the number of its call, the last argument, which
-/// comes back behind its answer (`connection/request.rs`). A table ends at the first `nil`.
-const NUMBERED: &str = "\nend\nlocal number = table.remove(ARGV)\nreturn {script() or false, number}\n";
 
 /// One `.lua` file, ready to be sent.
 ///
@@ -23,8 +18,7 @@ const NUMBERED: &str = "\nend\nlocal number = table.remove(ARGV)\nreturn {script
 /// lists (a table from 0 to 9), `running` for the set of one incarnation, `others:*`, always
 /// last, for the sets of several (a table from 1 on).
 pub(super) struct Script {
-    pub(super) source: String,
-    pub(super) sha: String,
+    pub(super) source: Source,
     /// Whether it changes nothing, which the server makes sure of.
     pub(super) looks: bool,
     keys: Vec<&'static str>,
@@ -33,14 +27,8 @@ pub(super) struct Script {
 impl Script {
     fn new(flags: &str, body: &'static str, libraries: &[&str]) -> Self {
         let keys = declared(body);
-        let mut source = format!("#!lua{flags}\nlocal function script()\n");
-        bind(&keys, &mut source);
-        for part in libraries.iter().chain([&body]) {
-            source.push_str(part);
-        }
-        source.push_str(NUMBERED);
-        let sha = Sha1::from(&source).digest().to_string();
-        Self { source, sha, looks: flags.contains("no-writes"), keys }
+        let source = Source::new(flags, &bind(&keys), libraries, body);
+        Self { source, looks: flags.contains("no-writes"), keys }
     }
 
     /// How many keys a call has that names `running` incarnations.
@@ -84,13 +72,13 @@ fn declared(body: &'static str) -> Vec<&'static str> {
     keys
 }
 
-/// Writes the lines that give the declared keys their names.
-fn bind(keys: &[&str], source: &mut String) {
-    let mut at = 1;
+/// The lines that give the declared keys their names.
+fn bind(keys: &[&str]) -> String {
+    let (mut lines, mut at) = (String::new(), 1);
     for name in keys {
         let line = match *name {
             "ready:*" => {
-                source.push_str("local ready = {}\n");
+                lines.push_str("local ready = {}\n");
                 let line = format!("for p = 0, 9 do ready[p] = KEYS[{at} + p] end");
                 at += 9;
                 line
@@ -98,9 +86,10 @@ fn bind(keys: &[&str], source: &mut String) {
             "others:*" => format!("local others = {{unpack(KEYS, {at})}}"),
             name => format!("local {name} = KEYS[{at}]"),
         };
-        writeln!(source, "{line}").expect("a String can always be written to");
+        writeln!(lines, "{line}").expect("a String can always be written to");
         at += 1;
     }
+    lines
 }
 
 macro_rules! library {
@@ -179,7 +168,7 @@ mod tests {
                 assert!(key.starts_with("{app:mail}:"), "{key}");
                 count += 1;
             });
-            assert!(count > 0 && count == script.key_count(1), "{count} keys: {}", script.source);
+            assert!(count > 0 && count == script.key_count(1), "{count} keys: {:?}", script.keys);
         }
     }
 }

@@ -14,8 +14,8 @@ use super::error::{SessionError, setting};
 use super::limits::{Life, TOMBSTONE, millis};
 use super::store::{Answer, Found, Head, Listed, Read, Store, Whole, Write, Written};
 use super::token::SessionHandle;
-use crate::cache::script::{Call, Script};
-use crate::connection::{Limits, Malformed, Request, Servers, Target};
+use crate::cache::script::Call;
+use crate::connection::{Limits, Malformed, Request, Servers, Source, Target};
 use crate::error::Error;
 
 /// Most sessions that one call takes out of a list.
@@ -41,7 +41,7 @@ impl RedisStore {
         Ok(Self { keys: Keys::new(namespace), servers })
     }
 
-    fn call(&self, script: &'static Script, at: SessionHandle) -> Call {
+    fn call(&self, script: &'static Source, at: SessionHandle) -> Call {
         call(script, [&self.keys.session(&at)])
     }
 
@@ -144,7 +144,7 @@ impl Store for RedisStore {
 }
 
 /// A call whose keys share a hash tag.
-fn call<const N: usize>(script: &'static Script, keys: [&Key; N]) -> Call {
+fn call<const N: usize>(script: &'static Source, keys: [&Key; N]) -> Call {
     Call::new(script, &keys[0].tag, keys.map(|key| key.key.as_str()))
 }
 

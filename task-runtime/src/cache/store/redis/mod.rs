@@ -15,8 +15,8 @@ use self::replica::Replica;
 use super::{Added, Answer, Command, End, Left, Life, Page, Store, When};
 use crate::cache::error::{CacheError, argument, of_fault, setting};
 use crate::cache::raw::Reply;
-use crate::cache::script::{Call, Script};
-use crate::connection::{Fault, Limits, Malformed, Primary, Request, Servers, Target};
+use crate::cache::script::Call;
+use crate::connection::{Fault, Limits, Malformed, Primary, Request, Servers, Source, Target};
 use crate::error::Error;
 
 /// Most arguments of a command that is a step of a script: Lua puts them on its stack.
@@ -311,7 +311,7 @@ fn many(name: &str, keys: &[String]) -> Cmd {
     command
 }
 
-fn call(script: &'static Script, key: &str) -> Call {
+fn call(script: &'static Source, key: &str) -> Call {
     Call::new(script, key, [key])
 }
 
