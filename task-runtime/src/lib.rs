@@ -18,6 +18,7 @@ pub mod error;
 pub mod fuzzing;
 pub mod handler;
 pub mod job;
+mod null;
 pub mod task;
 #[cfg(feature = "worker")]
 pub mod worker;

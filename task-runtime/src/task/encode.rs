@@ -5,9 +5,10 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use super::Task;
-use super::lossless::{comes_back, says_null};
+use super::lossless::comes_back;
 use crate::error::{Error, over};
 use crate::job::{MAX_ARGS_BYTES, MAX_ARGS_DEPTH, MAX_RESULT_BYTES};
+use crate::null::says_null;
 
 /// What is limited, and what to do instead.
 struct Limits {

@@ -4,22 +4,26 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::super::error::CacheError;
-use super::nulls::Nulls;
+use crate::null::{letters, says_null};
 
 /// Longest key that is written out, in bytes. Of a longer one the hash is stored.
 pub(super) const LONGEST_BYTES: usize = 200;
 
+/// Goes before what is told of the nulls of an argument, so that it is no part of the JSON.
+const MARK: char = '?';
+
 /// The arguments of one call that its key is made of, in order.
 pub struct Arguments {
     json: Result<Vec<u8>, String>,
-    nulls: Nulls,
+    /// What tells the nulls of the arguments apart.
+    nulls: String,
 }
 
 impl Arguments {
     /// None yet.
     #[expect(clippy::new_without_default, reason = "only generated code makes them")]
     pub fn new() -> Self {
-        Self { json: Ok(Vec::new()), nulls: Nulls::default() }
+        Self { json: Ok(Vec::new()), nulls: String::new() }
     }
 
     /// The same with one more.
@@ -29,7 +33,10 @@ impl Arguments {
             json.push(if json.is_empty() { b'[' } else { b',' });
             let start = json.len();
             serde_json::to_writer(&mut json, argument).map_err(|error| error.to_string())?;
-            self.nulls.read(argument, &json[start..])?;
+            if says_null(&json[start..]) {
+                self.nulls.push(MARK);
+                self.nulls += &letters(argument)?;
+            }
             Ok(json)
         });
         self.json = written;
@@ -47,7 +54,7 @@ impl Arguments {
             Err(fault) => return Err(CacheError::Encode { key: start, fault }),
         };
         json.push_str(if json.is_empty() { "[]" } else { "]" });
-        json.push_str(self.nulls.as_str());
+        json.push_str(&self.nulls);
         let key = format!("{start}:{json}");
         if key.len() <= LONGEST_BYTES {
             return Ok(key);

@@ -4,7 +4,6 @@ mod errors;
 mod function;
 mod key;
 mod making;
-mod nulls;
 mod returned;
 
 pub use self::errors::{Errors, Forgotten, Kept, NoErrors};

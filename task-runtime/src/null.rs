@@ -6,42 +6,33 @@ use serde::Serialize;
 use serde::de::value::Error;
 use serde::ser::{self, Serializer};
 
-/// Goes before what is told of the nulls of a key, so that it is no part of the JSON.
-const MARK: char = '?';
+/// The letter of a `Some`.
+pub(crate) const SOME: char = 's';
+/// The letters of floats that JSON has no number for.
+pub(crate) const NOT_FINITE: [char; 3] = [NAN, INFINITY, NEG_INFINITY];
+const NAN: char = 'x';
+const INFINITY: char = 'i';
+const NEG_INFINITY: char = 'j';
 
-/// One letter for each part of the arguments that could be a `null`, in order.
-#[derive(Default)]
-pub(super) struct Nulls {
-    letters: String,
+/// Whether something in `json` may be a `null`.
+pub(crate) fn says_null(json: &[u8]) -> bool {
+    const NULL: &[u8] = b"null";
+    json.windows(NULL.len()).any(|part| part == NULL)
 }
 
-impl Nulls {
-    pub(super) fn as_str(&self) -> &str {
-        &self.letters
-    }
+/// One letter for each part of a value that could be a `null`, in order.
+pub(crate) fn letters(value: &(impl Serialize + ?Sized)) -> Result<String, String> {
+    let mut letters = Letters(String::new());
+    value.serialize(&mut letters).map_err(|error| error.to_string())?;
+    Ok(letters.0)
+}
 
-    /// Reads the letters of an argument, if there may be a `null` in its JSON.
-    pub(super) fn read<T: Serialize + ?Sized>(&mut self, argument: &T, json: &[u8]) -> Result<(), String> {
-        const NULL: &[u8] = b"null";
-        if !json.windows(NULL.len()).any(|part| part == NULL) {
-            return Ok(());
-        }
-        self.letters.push(MARK);
-        argument.serialize(&mut *self).map_err(|error| error.to_string())
-    }
+struct Letters(String);
 
+impl Letters {
     fn push(&mut self, letter: char) -> Result<(), Error> {
-        self.letters.push(letter);
+        self.0.push(letter);
         Ok(())
-    }
-
-    fn float(&mut self, float: f64) -> Result<(), Error> {
-        match float {
-            float if float.is_nan() => self.push('x'),
-            f64::INFINITY => self.push('i'),
-            f64::NEG_INFINITY => self.push('j'),
-            _ => Ok(()),
-        }
     }
 }
 
@@ -67,7 +58,7 @@ macro_rules! compound {
     };
 }
 
-impl Serializer for &mut Nulls {
+impl Serializer for &mut Letters {
     compound! {
         serialize_seq(Option<usize>) -> SerializeSeq
         serialize_tuple(usize) -> SerializeTuple
@@ -79,28 +70,22 @@ impl Serializer for &mut Nulls {
     }
 
     plain! {
-        serialize_bool(bool)
-        serialize_i8(i8)
-        serialize_i16(i16)
-        serialize_i32(i32)
-        serialize_i64(i64)
-        serialize_i128(i128)
-        serialize_u8(u8)
-        serialize_u16(u16)
-        serialize_u32(u32)
-        serialize_u64(u64)
-        serialize_u128(u128)
-        serialize_char(char)
-        serialize_str(&str)
-        serialize_bytes(&[u8])
+        serialize_bool(bool) serialize_char(char) serialize_str(&str) serialize_bytes(&[u8])
+        serialize_i8(i8) serialize_i16(i16) serialize_i32(i32) serialize_i64(i64) serialize_i128(i128)
+        serialize_u8(u8) serialize_u16(u16) serialize_u32(u32) serialize_u64(u64) serialize_u128(u128)
     }
 
     fn serialize_f32(self, float: f32) -> Result<(), Error> {
-        self.float(float.into())
+        self.serialize_f64(float.into())
     }
 
     fn serialize_f64(self, float: f64) -> Result<(), Error> {
-        self.float(float)
+        match float {
+            float if float.is_nan() => self.push(NAN),
+            f64::INFINITY => self.push(INFINITY),
+            f64::NEG_INFINITY => self.push(NEG_INFINITY),
+            _ => Ok(()),
+        }
     }
 
     fn serialize_none(self) -> Result<(), Error> {
@@ -108,7 +93,7 @@ impl Serializer for &mut Nulls {
     }
 
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Error> {
-        self.letters.push('s');
+        self.push(SOME)?;
         value.serialize(self)
     }
 
@@ -146,7 +131,7 @@ impl Serializer for &mut Nulls {
 /// The parts of compound values, one after the other.
 macro_rules! parts {
     ($($trait:ident { $($method:ident($($key:ty)?))* })*) => {
-        $(impl ser::$trait for &mut Nulls {
+        $(impl ser::$trait for &mut Letters {
             type Ok = ();
             type Error = Error;
 
