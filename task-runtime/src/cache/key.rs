@@ -2,8 +2,6 @@
 
 use super::error::{CacheError, argument};
 
-/// Longest prefix, in bytes.
-pub(super) const MAX_PREFIX_BYTES: usize = 64;
 /// Longest key, tag or name of a lock, in bytes.
 pub const MAX_KEY_BYTES: usize = 1_024;
 /// Bytes of a name that an error shows.

@@ -45,6 +45,7 @@
 //! # What a value costs
 //! 12 bytes beside its key and itself. Calls that come together are sent together.
 
+mod allowed;
 #[cfg(feature = "redis")]
 mod script;
 

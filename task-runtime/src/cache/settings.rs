@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::allowed::{DEFAULT_DEADLINE, check_deadline, check_name};
 use super::cache::{Cache, Shared};
 use super::codec::{Codec, Writing};
 use super::compression::Compression;
 use super::error::{CacheError, setting};
 use super::guard::{Guard, OnOutage};
-use super::key::{Keys, MAX_PREFIX_BYTES, checked_version};
+use super::key::{Keys, checked_version};
 use super::remember::Flights;
 use super::stats::Counters;
 use super::store::Store;
@@ -31,12 +32,8 @@ pub const MAX_VALUE_BYTES: usize = 256 * 1024 * 1024;
 pub const DEFAULT_MEMORY_KEYS: usize = 100_000;
 /// Bytes that it keeps unless told else.
 pub const DEFAULT_MEMORY_BYTES: usize = 256 * 1024 * 1024;
-/// How long a call may take unless told else.
-const DEFAULT_DEADLINE: Duration = Duration::from_secs(2);
-/// The same where an outage is a miss: a page must not notice it.
+/// How long a call may take unless told else, where an outage is a miss: a page must not notice it.
 const DEFAULT_MISS_DEADLINE: Duration = Duration::from_millis(30);
-/// Longest deadline.
-const MAX_DEADLINE: Duration = Duration::from_secs(30);
 
 /// Builds a [`Cache`]; everything has a default.
 ///
@@ -173,11 +170,7 @@ impl CacheBuilder {
     /// # Errors
     /// [`CacheError::Setting`] names the setting that cannot be used.
     pub fn build(self) -> Result<Cache, CacheError> {
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
-        if !(1..=MAX_PREFIX_BYTES).contains(&self.prefix.len()) || !self.prefix.bytes().all(allowed) {
-            let given = format!("`{}`", self.prefix.escape_debug().take(MAX_PREFIX_BYTES).collect::<String>());
-            return Err(setting("prefix", given, "1 to 64 letters, digits, `_`, `-` or `.`"));
-        }
+        check_name(&self.prefix).map_err(|(given, expected)| setting("prefix", given, expected))?;
         let version = checked_version(self.version).map_err(|_| setting("version", 0, "1 or more"))?;
         if let Err(CacheError::Argument { given, expected, .. }) = self.ttl.life() {
             return Err(setting("ttl", given, expected));
@@ -199,9 +192,7 @@ impl CacheBuilder {
             OnOutage::Fail => DEFAULT_DEADLINE,
             OnOutage::Miss => DEFAULT_MISS_DEADLINE,
         });
-        if deadline.is_zero() || deadline > MAX_DEADLINE {
-            return Err(setting("deadline", format!("{deadline:?}"), "more than 0, and 30 s at most"));
-        }
+        check_deadline(deadline).map_err(|(given, expected)| setting("deadline", given, expected))?;
         let writing = Writing {
             codec: self.codec,
             compression: self.compression,

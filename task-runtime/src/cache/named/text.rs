@@ -5,8 +5,9 @@ use std::io::Read as _;
 
 use toml::{Table, Value};
 
+use super::super::allowed::check_name;
 use super::super::error::{CacheError, setting};
-use super::super::key::{MAX_PREFIX_BYTES, shown};
+use super::super::key::shown;
 use super::fields::{KEYS, Kind, Made, PARTS, cache_of};
 use super::{Caches, alternatives};
 
@@ -263,11 +264,7 @@ fn made(tables: Vec<(String, Table)>) -> Result<Caches, CacheError> {
     let mut caches = Caches::new();
     let mut places: Vec<(String, Made)> = Vec::new();
     for (name, table) in tables {
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
-        if !(1..=MAX_PREFIX_BYTES).contains(&name.len()) || !name.bytes().all(allowed) {
-            let given = format!("the name `{}`", shown(&name).escape_debug());
-            return Err(setting("caches", given, "1 to 64 letters, digits, `_`, `-` or `.`"));
-        }
+        check_name(&name).map_err(|(given, expected)| setting("caches", format!("the name {given}"), expected))?;
         let cache = cache_of(&name, table)?;
         if let Some((other, _)) = places.iter().find(|(_, other)| is_same_place(&cache, other)) {
             let given = format!("`{}`, as that of cache `{other}` on the same server", cache.prefix);

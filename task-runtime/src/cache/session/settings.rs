@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::super::allowed::{DEFAULT_DEADLINE, check_deadline, check_name};
 use super::Sessions;
 use super::cookie::{CookieForm, SameSite};
 use super::error::{SessionError, setting};
@@ -19,14 +20,8 @@ use super::store::Store;
 
 /// Where sessions are kept unless told else.
 const DEFAULT_NAMESPACE: &str = "session";
-/// Longest namespace, in bytes.
-const MAX_NAMESPACE_BYTES: usize = 64;
-/// How long one call may wait for the store unless told else.
-const DEFAULT_DEADLINE: Duration = Duration::from_secs(2);
-/// The same where an outage is an anonymous visitor, whose page must not wait for it.
+/// How long one call may wait for the store unless told else, where an outage is an anonymous visitor, whose page must not wait for it.
 const DEFAULT_ANONYMOUS_DEADLINE: Duration = Duration::from_millis(250);
-/// Longest deadline.
-const MAX_DEADLINE: Duration = Duration::from_secs(30);
 
 /// What a request sees of its session while the store cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -221,11 +216,7 @@ impl SessionsBuilder {
     /// # Errors
     /// [`SessionError::Setting`] names the setting that cannot be used.
     pub fn build(self) -> Result<Sessions, SessionError> {
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
-        if !(1..=MAX_NAMESPACE_BYTES).contains(&self.namespace.len()) || !self.namespace.bytes().all(allowed) {
-            let given = format!("`{}`", self.namespace.escape_debug().take(MAX_NAMESPACE_BYTES).collect::<String>());
-            return Err(setting("namespace", given, "1 to 64 letters, digits, `_`, `-` or `.`"));
-        }
+        check_name(&self.namespace).map_err(|(given, expected)| setting("namespace", given, expected))?;
         self.limits.check()?;
         if self.memory.0 == 0 || self.memory.1 == 0 {
             return Err(setting("memory", "0 sessions or bytes", "1 or more of both"));
@@ -234,9 +225,7 @@ impl SessionsBuilder {
             OnOutage::Fail => DEFAULT_DEADLINE,
             OnOutage::Anonymous => DEFAULT_ANONYMOUS_DEADLINE,
         });
-        if deadline.is_zero() || deadline > MAX_DEADLINE {
-            return Err(setting("deadline", format!("{deadline:?}"), "more than 0, and 30 s at most"));
-        }
+        check_deadline(deadline).map_err(|(given, expected)| setting("deadline", given, expected))?;
         Ok(Sessions::new(Shared {
             life: Life::new(self.ttl, self.lifetime, self.touch_percent)?,
             limits: self.limits,
