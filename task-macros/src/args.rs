@@ -1,11 +1,10 @@
 //! Step one: reads the options of `#[task]`.
 
 use proc_macro2::{Ident, TokenStream};
-use syn::parse::ParseStream;
 use syn::{LitStr, Path};
 
 use crate::backoff::Backoff;
-use crate::durations::{DAY, Millis, duration};
+use crate::durations::{DAY, Millis};
 use crate::errors::Errors;
 use crate::options::{Options, Setting};
 use crate::values::{aliases, derives, job_type, queue_name, runtime_path, task_name};
@@ -76,18 +75,12 @@ impl Args {
             "name" => self.name = Some(setting.value(task_name)?),
             "aliases" => self.aliases = setting.value(|input| aliases(input, errors))?,
             "queue" => self.queue = Some(setting.value(queue_name)?),
-            "timeout" => {
-                let timeout = |input: ParseStream| duration(input, "a timeout", 1..=LONGEST_TIMEOUT);
-                self.timeout = Some(setting.value(timeout)?);
-            }
+            "timeout" => self.timeout = Some(setting.duration("a timeout", 1..=LONGEST_TIMEOUT)?),
             "max_attempts" => self.max_attempts = Some(setting.number(1..=1000)?),
             "max_crashes" => self.max_crashes = Some(setting.number(1..=100)?),
             "backoff" => self.backoff = Some(setting.value(Backoff::parse)?),
             "priority" => self.priority = Some(setting.number(0..=9)? as u8),
-            "result_ttl" => {
-                let ttl = |input: ParseStream| duration(input, "`result_ttl`", 0..=LONGEST_RESULT_TTL);
-                self.result_ttl = Some(setting.value(ttl)?);
-            }
+            "result_ttl" => self.result_ttl = Some(setting.duration("`result_ttl`", 0..=LONGEST_RESULT_TTL)?),
             "blocking" => {
                 // Set even when written wrongly: the intention is clear.
                 self.blocking = Some(setting.key.clone());
@@ -114,31 +107,21 @@ impl Args {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::options::CRATE;
+    use crate::options::tests;
 
-    /// The messages of all mistakes in the options.
     fn mistakes(source: &str) -> Vec<String> {
-        let mut errors = Errors::default();
-        Args::parse(source.parse().expect("the source is made of tokens"), &mut errors);
-        errors.messages()
+        tests::mistakes(source, Args::parse)
     }
 
     #[test]
     fn the_examples_are_accepted() {
-        for (name, example) in KNOWN.into_iter().chain([CRATE]) {
-            assert_eq!(mistakes(example), Vec::<String>::new(), "{name}");
-        }
-        let all = KNOWN.map(|(_, example)| example).join(",\n") + ",";
-        assert_eq!(mistakes(&all), Vec::<String>::new());
+        tests::the_examples_are_accepted(&OPTIONS, mistakes);
         assert!(KNOWN[6].1.contains(crate::backoff::EXAMPLE));
     }
 
     #[test]
     fn foreign_words_lead_to_options() {
-        for (word, option) in FOREIGN {
-            let expected = format!("unknown option `{word}`; did you mean `{option}`?");
-            assert_eq!(mistakes(&format!("{word} = 1")), [expected]);
-        }
+        tests::foreign_words_lead_to_options(&OPTIONS, mistakes);
     }
 
     #[test]
@@ -187,10 +170,6 @@ mod tests {
             ("result_ttl = \"31d\"", "`result_ttl` must be at most 30d"),
             ("colour = 1", "unknown option `colour`; the options are `name`, `aliases`,"),
         ];
-        for (source, message) in table {
-            let found = mistakes(source);
-            assert_eq!(found.len(), 1, "{source}: {found:?}");
-            assert!(found[0].contains(message), "{source}: {found:?}");
-        }
+        tests::each_is_one_mistake(&table, mistakes);
     }
 }

@@ -8,6 +8,7 @@ use syn::LitInt;
 use syn::ext::IdentExt;
 use syn::parse::ParseStream;
 
+use crate::durations::{Millis, duration};
 use crate::errors::{Errors, nearest};
 use crate::values::parse_all;
 
@@ -157,6 +158,10 @@ impl Setting {
         })
     }
 
+    pub(crate) fn duration(&self, what: &str, range: RangeInclusive<Millis>) -> syn::Result<Millis> {
+        self.value(|input| duration(input, what, range))
+    }
+
     fn wrong_form(&self, problem: &str) -> syn::Error {
         let name = self.name();
         let message = format!("option `{name}` {problem}: write `{}`", self.options.example(&name));
@@ -184,4 +189,39 @@ fn split_at_commas(tokens: TokenStream, errors: &mut Errors) -> Vec<TokenStream>
         parts.push(part);
     }
     parts
+}
+
+/// What holds of the options of every attribute, with a function that gives the messages of all mistakes in some.
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn mistakes<A>(source: &str, parse: fn(TokenStream, &mut Errors) -> A) -> Vec<String> {
+        let mut errors = Errors::default();
+        parse(source.parse().expect("the source is made of tokens"), &mut errors);
+        errors.messages()
+    }
+
+    pub(crate) fn the_examples_are_accepted(options: &Options, mistakes: fn(&str) -> Vec<String>) {
+        for (name, example) in options.known.iter().chain([&CRATE]) {
+            assert_eq!(mistakes(example), Vec::<String>::new(), "{name}");
+        }
+        let all: String = options.known.iter().map(|(_, example)| format!("{example},\n")).collect();
+        assert_eq!(mistakes(&all), Vec::<String>::new());
+    }
+
+    pub(crate) fn foreign_words_lead_to_options(options: &Options, mistakes: fn(&str) -> Vec<String>) {
+        for (word, option) in options.foreign {
+            let expected = format!("unknown option `{word}`; did you mean `{option}`?");
+            assert_eq!(mistakes(&format!("{word} = 1")), [expected]);
+        }
+    }
+
+    pub(crate) fn each_is_one_mistake(table: &[(&str, &str)], mistakes: fn(&str) -> Vec<String>) {
+        for (source, message) in table {
+            let found = mistakes(source);
+            assert_eq!(found.len(), 1, "{source}: {found:?}");
+            assert!(found[0].contains(message), "{source}: {found:?}");
+        }
+    }
 }

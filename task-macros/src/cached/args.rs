@@ -94,16 +94,10 @@ impl Args {
                     }
                     args.tags = tags.into_iter().filter_map(|tag| errors.collect(Tag::parse(tag))).collect();
                 }
-                "stale" => {
-                    let stale = |input: ParseStream| duration(input, "`stale`", 1..=LONGEST);
-                    args.stale = Some(setting.value(stale)?);
-                }
+                "stale" => args.stale = Some(setting.duration("`stale`", 1..=LONGEST)?),
                 "early" => args.early = setting.value(eagerness)?,
                 "cache" => args.cache = Some(setting.value(|input| checked(string(input)?, is_named))?),
-                "cache_errors" => {
-                    let ttl = |input: ParseStream| duration(input, "`cache_errors`", 1..=LONGEST);
-                    args.cache_errors = Some(setting.value(ttl)?);
-                }
+                "cache_errors" => args.cache_errors = Some(setting.duration("`cache_errors`", 1..=LONGEST)?),
                 "crate" => {
                     args.runtime_is_unknown = true;
                     args.runtime = Some(setting.value(runtime_path)?);
@@ -171,32 +165,22 @@ fn is_named(name: &str) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::options::CRATE;
+    use crate::options::tests;
 
-    /// The messages of all mistakes in the options.
     fn mistakes(source: &str) -> Vec<String> {
-        let mut errors = Errors::default();
-        Args::parse(source.parse().expect("the source is made of tokens"), &mut errors);
-        errors.messages()
+        tests::mistakes(source, Args::parse)
     }
 
     #[test]
     fn the_examples_are_accepted() {
-        for (name, example) in KNOWN.into_iter().chain([CRATE]) {
-            assert_eq!(mistakes(example), Vec::<String>::new(), "{name}");
-        }
-        let all = KNOWN.map(|(_, example)| example).join(",\n") + ",";
-        assert_eq!(mistakes(&all), Vec::<String>::new());
+        tests::the_examples_are_accepted(&OPTIONS, mistakes);
         assert_eq!(mistakes("early = 0.5"), Vec::<String>::new());
         assert_eq!(mistakes("ttl = \"forever\", by = \"a\", tags = \"b\""), Vec::<String>::new());
     }
 
     #[test]
     fn foreign_words_lead_to_options() {
-        for (word, option) in FOREIGN {
-            let expected = format!("unknown option `{word}`; did you mean `{option}`?");
-            assert_eq!(mistakes(&format!("{word} = 1")), [expected]);
-        }
+        tests::foreign_words_lead_to_options(&OPTIONS, mistakes);
     }
 
     #[test]
@@ -244,10 +228,6 @@ mod tests {
             ("crate = \"my::path\"", "expected a path without quotes"),
             ("colour = 1", "unknown option `colour`; the options are `ttl`, `by`,"),
         ];
-        for (source, message) in table {
-            let found = mistakes(source);
-            assert_eq!(found.len(), 1, "{source}: {found:?}");
-            assert!(found[0].contains(message), "{source}: {found:?}");
-        }
+        tests::each_is_one_mistake(&table, mistakes);
     }
 }
