@@ -20,18 +20,21 @@ pub fn attribute(data: &[u8]) {
 
 /// The function stays, each mistake is told, and without one the output is Rust.
 pub(crate) fn expanded(options: TokenStream, item: TokenStream) {
-    let is_function = syn::parse2::<syn::ItemFn>(item.clone()).is_ok();
-    // Its body is not read, and may be half-written.
-    let is_task = Function::parse(item.clone(), "#[task]", "a task").is_ok();
-    let kept = as_written(item.clone()).to_string();
-    let output = write(options, item);
+    let text = checked(item.clone(), write(options, item.clone()));
+    assert!(text.starts_with(&as_written(item).to_string()), "the function is gone: {text}");
+}
+
+/// What an attribute wrote of an item, when it tells each mistake, and is Rust without one.
+pub(crate) fn checked(item: TokenStream, output: TokenStream) -> String {
     let text = output.to_string();
-    assert!(text.starts_with(&kept), "the function is gone: {text}");
-    if is_function {
+    if syn::parse2::<syn::ItemFn>(item.clone()).is_ok() {
         let parsed = syn::parse2::<syn::File>(output);
         assert!(parsed.is_ok(), "{}: {text}", parsed.err().map(|error| error.to_string()).unwrap_or_default());
     }
-    assert!(is_task || text.contains("compile_error"), "no mistake is told: {text}");
+    // Its body is not read, and may be half-written.
+    let is_right = Function::parse(item, "", "").is_ok();
+    assert!(is_right || text.contains("compile_error"), "no mistake is told: {text}");
+    text
 }
 
 /// A duration or a backoff is read as the same as it is written, or the error says what to write.

@@ -12,9 +12,8 @@ pub(crate) fn tokens(source: &str) -> TokenStream {
     source.parse().expect("the source is made of tokens")
 }
 
-/// The expansion as a person would lay it out.
-fn expansion(options: &str, item: &str) -> String {
-    let output = write(tokens(options), tokens(item));
+/// What an attribute wrote, as a person would lay it out.
+pub(crate) fn laid_out(output: TokenStream) -> String {
     let file = syn::parse2(output).expect("the macro writes items");
     prettyplease::unparse(&file)
 }
@@ -23,13 +22,14 @@ macro_rules! snapshots {
     ($($name:ident: $options:literal, $item:literal;)*) => {$(
         #[test]
         fn $name() {
-            let expansion = expansion($options, $item);
+            let expansion = $crate::tests::laid_out(write(tokens($options), tokens($item)));
             insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
                 insta::assert_snapshot!(stringify!($name), expansion);
             });
         }
     )*};
 }
+pub(crate) use snapshots;
 
 snapshots! {
     without_anything: "", "async fn ping() {}";
