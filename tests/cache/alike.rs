@@ -7,9 +7,10 @@ use std::time::Duration;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
+use support::Place;
 use task_runtime::cache::{Cache, CacheError, ScoreIf, Ttl};
 
-use crate::fixture::{Memory, Place, Raw, Redis, Valkey};
+use crate::fixture::Raw;
 
 /// Histories that are played on each server.
 const CASES: u32 = 150;
@@ -345,11 +346,11 @@ async fn play(cache: &Cache, history: &[(usize, Call)]) -> Vec<String> {
     all
 }
 
-fn the_same_is_told(make: fn() -> Raw) {
+fn the_same_is_told(place: fn() -> Place) {
     let config = Config { cases: CASES, max_shrink_iters: 500, failure_persistence: None, ..Config::default() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime can be built");
     let played = TestRunner::new(config).run(&histories(), |history| {
-        let (memory, server) = (Memory::make(), make());
+        let (memory, server) = (Raw::at(Place::memory()), Raw::at(place()));
         let (in_memory, on_server) =
             runtime.block_on(async { (play(memory.cache(), &history).await, play(server.cache(), &history).await) });
         prop_assert_eq!(in_memory, on_server);
@@ -362,10 +363,10 @@ fn the_same_is_told(make: fn() -> Raw) {
 
 #[test]
 fn whatever_is_called_memory_and_redis_answer_alike() {
-    the_same_is_told(Redis::make);
+    the_same_is_told(Place::redis);
 }
 
 #[test]
 fn whatever_is_called_memory_and_valkey_answer_alike() {
-    the_same_is_told(Valkey::make);
+    the_same_is_told(Place::valkey);
 }

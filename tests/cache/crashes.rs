@@ -6,9 +6,9 @@ use std::collections::HashSet;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use support::{Program, Running, eventually};
+use support::{Place, Program, Running, eventually};
 
-use crate::fixture::{BOUND, Place, Raw, Redis, Valkey};
+use crate::fixture::{BOUND, Raw};
 
 /// Processes at a time.
 const PROCESSES: usize = 3;
@@ -66,11 +66,11 @@ fn is_expected(line: &str) -> bool {
     ["begun", "try incr ", "did incr ", "fence "].iter().any(|start| line.starts_with(start) || start.starts_with(line))
 }
 
-fn whatever_happens(make: fn() -> Raw) {
+fn whatever_happens(place: fn() -> Place) {
     let config = Config { cases: CASES, max_shrink_iters: 8, failure_persistence: None, ..Config::default() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime can be built");
     let played = TestRunner::new(config).run(&kills(), |kills| {
-        let raw = make();
+        let raw = Raw::at(place());
         runtime.block_on(async {
             let said = play(&raw, &kills).await;
             holds(&raw, &said).await;
@@ -84,10 +84,10 @@ fn whatever_happens(make: fn() -> Raw) {
 
 #[test]
 fn whatever_is_killed_on_redis_nothing_is_lost_or_without_its_end() {
-    whatever_happens(Redis::make);
+    whatever_happens(Place::redis);
 }
 
 #[test]
 fn whatever_is_killed_on_valkey_nothing_is_lost_or_without_its_end() {
-    whatever_happens(Valkey::make);
+    whatever_happens(Place::valkey);
 }

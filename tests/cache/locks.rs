@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use support::redis::FromRedisValue;
-use support::{Server, WallClock, eventually, shared_redis};
+use support::{Place, Server, WallClock, eventually, shared_redis};
 use task_runtime::cache::Cache;
 
-use crate::fixture::{BOUND, Place, Raw, Redis};
+use crate::fixture::{BOUND, Raw};
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -89,7 +89,7 @@ pub(crate) async fn a_lock_whose_time_is_over_cannot_be_given_back(raw: &Raw) {
 /// A lock whose keys someone deleted is lost, and is known to be. Who takes it meanwhile keeps it.
 #[tokio::test]
 async fn a_lock_that_is_taken_away_is_known_to_be_lost() {
-    let raw = Redis::make();
+    let raw = Raw::at(Place::redis());
     let lock = Arc::new(raw.cache().lock("it").ttl(Duration::from_millis(300)).acquire().await.unwrap().unwrap());
     for (server, key) in raw.keys() {
         server.command(&["DEL", &key]);
@@ -101,7 +101,7 @@ async fn a_lock_that_is_taken_away_is_known_to_be_lost() {
 
 #[tokio::test]
 async fn the_last_number_of_a_lock_is_remembered_for_a_day() {
-    let raw = Redis::make();
+    let raw = Raw::at(Place::redis());
     let key = format!("{}:!lock:it", raw.prefix);
     let number = |words: &[&str]| i64::from_redis_value(shared_redis().command(words)).expect("it is a number");
     let until = || number(&["HGET", &key, "until"]);

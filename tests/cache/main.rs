@@ -23,14 +23,16 @@ mod views;
 mod cached;
 mod crashes;
 
-use fixture::{Cluster, Memory, Place, Redis, Valkey};
+use support::Place;
+
+use crate::fixture::Raw;
 
 /// A rule that is missing here is reported as dead code.
 macro_rules! everywhere {
-    ($($place:ident $kind:ty;)*) => {
-        $(mod $place {
+    ($($name:ident $place:ident;)*) => {
+        $(mod $name {
             use super::*;
-            stamp! { $kind:
+            stamp! { $place:
                 ends {
                     a_key_has_the_end_that_it_is_given
                     what_has_expired_is_gone
@@ -126,19 +128,19 @@ macro_rules! everywhere {
 }
 
 macro_rules! stamp {
-    ($kind:ty: $($group:ident { $($rule:ident)* })*) => {
+    ($place:ident: $($group:ident { $($rule:ident)* })*) => {
         $($(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $rule() {
-                $group::$rule(&<$kind as Place>::make()).await;
+                $group::$rule(&Raw::at(Place::$place())).await;
             }
         )*)*
     };
 }
 
 everywhere! {
-    in_memory Memory;
-    on_redis Redis;
-    on_valkey Valkey;
-    in_a_cluster Cluster;
+    in_memory memory;
+    on_redis redis;
+    on_valkey valkey;
+    in_a_cluster cluster;
 }

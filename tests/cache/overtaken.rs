@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join;
 use support::redis::FromRedisValue;
-use support::{Fault, On, Proxy, When, eventually, shared_redis};
+use support::{Fault, On, Place, Proxy, When, eventually, shared_redis};
 use task_runtime::cache::{Cache, RememberError};
 use tokio::sync::Notify;
 
-use crate::fixture::{BOUND, Place, Raw, Redis};
+use crate::fixture::{BOUND, Raw};
 
 /// So late is what a test holds back on its way.
 const LATE: Duration = Duration::from_millis(500);
@@ -119,7 +119,7 @@ fn two(raw: &Raw) -> [Cache; 2] {
 
 #[tokio::test]
 async fn another_process_need_not_wait_for_one_that_failed_or_gave_up() {
-    let raw = Redis::make();
+    let raw = Raw::at(Place::redis());
     let [one, other] = two(&raw);
     let failed = one.remember("failed", async || Err::<u32, _>("no luck".to_owned())).await;
     assert!(matches!(failed, Err(RememberError::Fill(_))), "{failed:?}");
@@ -145,7 +145,7 @@ async fn another_process_need_not_wait_for_one_that_failed_or_gave_up() {
 
 #[tokio::test]
 async fn the_right_to_make_a_value_is_moved_on_while_it_is_made() {
-    let raw = Redis::make();
+    let raw = Raw::at(Place::redis());
     let (cache, gate, key) = (raw.cache(), Gate::default(), format!("{}:!fill:1:a", raw.prefix));
     let until =
         || i64::from_redis_value(shared_redis().command(&["HGET", &key, "until"])).expect("the right has its end");
@@ -171,7 +171,7 @@ async fn is_stale(cache: &Cache) {
 
 #[tokio::test]
 async fn a_stale_value_is_made_anew_by_one_process() {
-    let raw = Redis::make();
+    let raw = Raw::at(Place::redis());
     let [one, other] = two(&raw);
     is_stale(&one).await;
     let gate = Arc::new(Gate::default());
@@ -199,7 +199,7 @@ async fn a_stale_value_is_made_anew_by_one_process() {
 
 #[tokio::test]
 async fn a_stale_value_that_another_process_made_anew_is_not_made_once_more() {
-    let raw = Redis::make();
+    let raw = Raw::at(Place::redis());
     let proxy = Proxy::to(shared_redis().port());
     let late = raw.builder().url(proxy.url()).build().unwrap();
     is_stale(raw.cache()).await;
@@ -223,7 +223,7 @@ async fn a_stale_value_that_another_process_made_anew_is_not_made_once_more() {
 
 #[tokio::test]
 async fn a_key_that_is_deleted_while_its_value_is_on_its_way_stays_without_one() {
-    let raw = Redis::make();
+    let raw = Raw::at(Place::redis());
     let proxy = Proxy::to(shared_redis().port());
     let late = raw.builder().url(proxy.url()).build().unwrap();
     let held_back = proxy.inject(On::Command("SET"), When::Nth(1), Fault::Late(LATE));

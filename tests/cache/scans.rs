@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 
 use support::redis::FromRedisValue;
-use support::shared_redis;
+use support::{Place, shared_redis};
 use task_runtime::cache::{Cache, Cursor};
 
-use crate::fixture::{Place, Raw, Redis};
+use crate::fixture::Raw;
 
 /// More than one step looks at.
 const MANY: usize = 2_500;
@@ -88,7 +88,7 @@ pub(crate) async fn clearing_deletes_all_versions_of_this_cache_and_nothing_else
 /// What django-redis does with its cache.
 #[tokio::test]
 async fn clearing_never_empties_the_database() {
-    let raw = Redis::make();
+    let raw = Raw::at(Place::redis());
     let before = flushes();
     raw.cache().set("a", &1).await.unwrap();
     raw.cache().clear().await.unwrap();

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use support::shared_redis;
+use support::{Place, shared_redis};
 use task_runtime::cache::{CacheError, Ttl};
 
-use crate::fixture::{Place, Raw, Redis};
+use crate::fixture::Raw;
 
 pub(crate) async fn what_is_set_is_read(raw: &Raw) {
     let cache = raw.cache();
@@ -45,7 +45,7 @@ pub(crate) async fn many_are_written_and_read_at_once(raw: &Raw) {
 /// An entry says to which key it belongs.
 #[tokio::test]
 async fn what_was_stored_under_another_key_is_no_value_of_this_one() {
-    let (raw, server) = (Redis::make(), shared_redis());
+    let (raw, server) = (Raw::at(Place::redis()), shared_redis());
     let (cache, key) = (raw.cache(), |key: &str| format!("{}:1:{key}", raw.prefix));
     cache.set("a", "of a").await.unwrap();
     server.command(&["COPY", &key("a"), &key("b")]);

@@ -4,9 +4,10 @@ use std::fmt::Debug;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
+use support::Place;
 use task_runtime::cache::session::{Session, SessionError, Sessions};
 
-use crate::fixture::{Memory, Place, Raw, Redis, Valkey, Visitor};
+use crate::fixture::{Raw, Visitor};
 
 /// Histories that are played on each server.
 const CASES: u32 = 150;
@@ -144,13 +145,13 @@ async fn play(sessions: &Sessions, history: &[Event]) -> Vec<String> {
     told
 }
 
-fn the_same_is_seen(make: fn() -> Raw) {
+fn the_same_is_seen(place: fn() -> Place) {
     let config = Config { cases: CASES, max_shrink_iters: 500, failure_persistence: None, ..Config::default() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime can be built");
     let small = |raw: &Raw| raw.builder().max_fields(3).max_session_bytes(60).build().expect("they are allowed");
-    let server = make();
+    let server = Raw::at(place());
     let played = TestRunner::new(config).run(&histories(), |history| {
-        let (memory, server) = (small(&Memory::make()), small(&server.another()));
+        let (memory, server) = (small(&Raw::at(Place::memory())), small(&server.another()));
         let (in_memory, on_server) =
             runtime.block_on(async { (play(&memory, &history).await, play(&server, &history).await) });
         prop_assert_eq!(in_memory, on_server);
@@ -163,10 +164,10 @@ fn the_same_is_seen(make: fn() -> Raw) {
 
 #[test]
 fn whatever_is_asked_memory_and_redis_answer_alike() {
-    the_same_is_seen(Redis::make);
+    the_same_is_seen(Place::redis);
 }
 
 #[test]
 fn whatever_is_asked_memory_and_valkey_answer_alike() {
-    the_same_is_seen(Valkey::make);
+    the_same_is_seen(Place::valkey);
 }

@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use support::{Program, Running};
+use support::{Place, Program, Running};
 
-use crate::fixture::{BOUND, Place, Raw, Redis, Valkey};
+use crate::fixture::{BOUND, Raw};
 
 /// Processes that serve all visitors.
 const PROCESSES: usize = 2;
@@ -339,13 +339,13 @@ async fn play(raw: &Raw, history: History) {
     assert!(fleet.unanswered.load(Ordering::Relaxed) > 0, "no request was in the middle of a crash");
 }
 
-fn histories_hold(make: fn() -> Raw) {
+fn histories_hold(place: fn() -> Place) {
     let config = Config { cases: CASES, max_shrink_iters: 8, failure_persistence: None, ..Config::default() };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.expect("a runtime can be built");
     let played = TestRunner::new(config).run(&histories(), |history| {
         runtime.block_on(async {
-            let raw = make();
+            let raw = Raw::at(place());
             let whole = tokio::time::timeout(4 * BOUND, play(&raw, history));
             whole.await.expect("a history comes to its end");
         });
@@ -358,10 +358,10 @@ fn histories_hold(make: fn() -> Raw) {
 
 #[test]
 fn whatever_processes_are_killed_no_field_is_lost_or_anothers_and_no_key_is_without_an_end_on_redis() {
-    histories_hold(Redis::make);
+    histories_hold(Place::redis);
 }
 
 #[test]
 fn whatever_processes_are_killed_no_field_is_lost_or_anothers_and_no_key_is_without_an_end_on_valkey() {
-    histories_hold(Valkey::make);
+    histories_hold(Place::valkey);
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use support::redis::{FromRedisValue, Value};
-use support::{Server, namespace, shared_cluster, shared_redis, shared_valkey};
+use support::{Place, Server, namespace};
 use task_runtime::cache::session::{Session, SessionError, Sessions, SessionsBuilder};
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -11,66 +11,26 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 /// How long anything may take that a test waits for.
 pub(crate) const BOUND: Duration = Duration::from_secs(20);
 
-/// A place where sessions are kept, for one test.
-pub(crate) trait Place {
-    fn make() -> Raw;
-}
-
-/// The memory of the process.
-pub(crate) struct Memory;
-/// Debian's Redis 7.0: the oldest server that is promised.
-pub(crate) struct Redis;
-/// Valkey 9: the newest.
-pub(crate) struct Valkey;
-/// Three nodes of Valkey 9, of which sessions are told one.
-pub(crate) struct Cluster;
-
 /// The way to sessions, and past them to the keys.
 pub(crate) struct Raw {
-    url: Option<String>,
+    place: Place,
     namespace: String,
-    servers: Vec<&'static Server>,
-}
-
-impl Place for Memory {
-    fn make() -> Raw {
-        Raw { url: None, namespace: namespace(), servers: Vec::new() }
-    }
-}
-
-impl Place for Redis {
-    fn make() -> Raw {
-        Raw::on(shared_redis())
-    }
-}
-
-impl Place for Valkey {
-    fn make() -> Raw {
-        Raw::on(shared_valkey())
-    }
-}
-
-impl Place for Cluster {
-    fn make() -> Raw {
-        let nodes: Vec<&Server> = shared_cluster().nodes().iter().collect();
-        Raw { servers: nodes.clone(), ..Raw::on(nodes[0]) }
-    }
 }
 
 impl Raw {
-    fn on(server: &'static Server) -> Self {
-        Self { url: Some(server.url()), namespace: namespace(), servers: vec![server] }
+    pub(crate) fn at(place: Place) -> Self {
+        Self { place, namespace: namespace() }
     }
 
-    /// The same server, for other sessions.
+    /// The same place, for other sessions.
     pub(crate) fn another(&self) -> Self {
-        Self { url: self.url.clone(), namespace: namespace(), servers: self.servers.clone() }
+        Self::at(self.place.clone())
     }
 
     /// Settings of sessions that are kept there.
     pub(crate) fn builder(&self) -> SessionsBuilder {
         let builder = Sessions::builder().namespace(&self.namespace);
-        match &self.url {
+        match self.place.url() {
             Some(url) => builder.url(url),
             None => builder,
         }
@@ -83,29 +43,17 @@ impl Raw {
 
     /// The URL and the namespace, for another process.
     pub(crate) fn place(&self) -> (String, String) {
-        (self.url.clone().expect("it is on a server"), self.namespace.clone())
+        (self.place.url().expect("it is on a server").to_owned(), self.namespace.clone())
     }
 
     /// Every key, with the server that has it; none in the memory of the process.
     pub(crate) fn keys(&self) -> Vec<(&'static Server, String)> {
-        let pattern = format!("{{{}:*", self.namespace);
-        let keys_of = |server: &&'static Server| {
-            let keys = Vec::<String>::from_redis_value(server.command(&["KEYS", &pattern])).expect("keys are text");
-            let server = *server;
-            keys.into_iter().map(move |key| (server, key)).collect::<Vec<_>>()
-        };
-        self.servers.iter().flat_map(keys_of).collect()
+        self.place.keys(&format!("{{{}:*", self.namespace))
     }
 
     /// Every key has a time to live. Gives how many there are.
     pub(crate) fn every_key_has_its_end(&self) -> usize {
-        let keys = self.keys();
-        for (server, key) in &keys {
-            let ttl = i64::from_redis_value(server.command(&["PTTL", key])).expect("a time is a number");
-            // -2 is a key that has gone since it was listed.
-            assert!(ttl > 0 || ttl == -2, "{key} has no end: {ttl}");
-        }
-        keys.len()
+        self.place.every_key_has_its_end(&format!("{{{}:*", self.namespace))
     }
 
     /// Everything that is stored, as text: names of keys, fields and what they hold.

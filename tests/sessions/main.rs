@@ -15,14 +15,16 @@ mod security;
 mod tower;
 mod wire;
 
-use fixture::{Cluster, Memory, Place, Redis, Valkey};
+use support::Place;
+
+use crate::fixture::Raw;
 
 /// A rule that is missing here is reported as dead code.
 macro_rules! everywhere {
-    ($($place:ident $kind:ty;)*) => {
-        $(mod $place {
+    ($($name:ident $place:ident;)*) => {
+        $(mod $name {
             use super::*;
-            stamp! { $kind:
+            stamp! { $place:
                 fields {
                     what_a_request_sets_the_next_one_reads
                     a_request_sees_its_own_writes_before_they_are_sent
@@ -77,11 +79,11 @@ macro_rules! everywhere {
 }
 
 macro_rules! stamp {
-    ($kind:ty: $($group:ident { $($rule:ident)* })*) => {
+    ($place:ident: $($group:ident { $($rule:ident)* })*) => {
         $($(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $rule() {
-                let raw = <$kind as Place>::make();
+                let raw = Raw::at(Place::$place());
                 $group::$rule(&raw).await;
                 raw.every_key_has_its_end();
             }
@@ -90,8 +92,8 @@ macro_rules! stamp {
 }
 
 everywhere! {
-    in_memory Memory;
-    on_redis Redis;
-    on_valkey Valkey;
-    in_a_cluster Cluster;
+    in_memory memory;
+    on_redis redis;
+    on_valkey valkey;
+    in_a_cluster cluster;
 }

@@ -4,14 +4,15 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use support::Place;
 use support::redis::FromRedisValue;
 use task_runtime::cache::session::{Session, SessionError};
 
-use crate::fixture::{Memory, Place, Raw, Redis, Valkey, Visitor};
+use crate::fixture::{Raw, Visitor};
 
 #[tokio::test]
 async fn guessed_ids_find_no_session_and_do_not_become_one() {
-    let raw = Redis::make();
+    let raw = Raw::at(Place::redis());
     let sessions = raw.sessions();
     let mut visitors = Vec::new();
     for _ in 0..50 {
@@ -43,7 +44,7 @@ async fn guessed_ids_find_no_session_and_do_not_become_one() {
 
 #[tokio::test]
 async fn an_id_that_was_planted_is_worth_nothing_after_the_log_in() {
-    let raw = Redis::make();
+    let raw = Raw::at(Place::redis());
     let sessions = raw.sessions();
     let mut attacker = Visitor::new(&sessions);
     attacker.sets("page", "trap").await;
@@ -66,7 +67,7 @@ async fn an_id_that_was_planted_is_worth_nothing_after_the_log_in() {
 
 #[tokio::test]
 async fn who_reads_the_server_can_take_over_no_session() {
-    for raw in [Redis::make(), Valkey::make()] {
+    for raw in [Raw::at(Place::redis()), Raw::at(Place::valkey())] {
         let sessions = raw.sessions();
         let mut visitor = Visitor::new(&sessions);
         visitor
@@ -91,7 +92,7 @@ async fn who_reads_the_server_can_take_over_no_session() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_request_sees_a_field_of_another_session() {
-    for raw in [Memory::make(), Redis::make()] {
+    for raw in [Raw::at(Place::memory()), Raw::at(Place::redis())] {
         let sessions = raw.sessions();
         let visitors = (0..20).map(|number: usize| {
             let mut visitor = Visitor::new(&sessions);
@@ -125,7 +126,7 @@ type Step = fn(&Session) -> Result<(), SessionError>;
 
 #[tokio::test]
 async fn no_key_is_without_an_end_after_any_operation() {
-    for raw in [Redis::make(), Valkey::make()] {
+    for raw in [Raw::at(Place::redis()), Raw::at(Place::valkey())] {
         let sessions = raw.sessions();
         let mut visitor = Visitor::new(&sessions);
         let steps: [Step; 9] = [
@@ -171,7 +172,7 @@ async fn no_key_is_without_an_end_after_any_operation() {
 
 #[tokio::test]
 async fn no_visitor_makes_a_session_grow_without_bound() {
-    for raw in [Redis::make(), Valkey::make()] {
+    for raw in [Raw::at(Place::redis()), Raw::at(Place::valkey())] {
         let sessions = raw.builder().max_fields(20).max_session_bytes(10_000).build().unwrap();
         let mut visitor = Visitor::new(&sessions);
         let mut refused = 0;
@@ -195,7 +196,7 @@ async fn no_visitor_makes_a_session_grow_without_bound() {
 
 #[tokio::test]
 async fn errors_and_debug_texts_show_neither_secrets_nor_values() {
-    let raw = Redis::make();
+    let raw = Raw::at(Place::redis());
     let sessions = raw.sessions();
     let mut visitor = Visitor::new(&sessions);
     visitor.sets("card", "4111 1111").await;
@@ -216,7 +217,7 @@ async fn other_all(session: &Session) -> Result<std::collections::BTreeMap<Strin
 
 #[tokio::test]
 async fn a_session_that_someone_damaged_is_an_error_of_that_visitor_alone() {
-    let raw = Redis::make();
+    let raw = Raw::at(Place::redis());
     let sessions = raw.sessions();
     let (mut visitor, mut other) = (Visitor::new(&sessions), Visitor::new(&sessions));
     visitor.sets("a", "1").await;
@@ -246,7 +247,7 @@ async fn a_session_that_someone_damaged_is_an_error_of_that_visitor_alone() {
 /// The way to sessions is also the way to keys; that tests see them is tested here.
 #[tokio::test]
 async fn the_tests_see_the_keys_of_sessions() {
-    let raw: Raw = Valkey::make();
+    let raw: Raw = Raw::at(Place::valkey());
     Visitor::new(&raw.sessions()).sets("a", "1").await;
     let [(server, key)] = <[_; 1]>::try_from(raw.keys()).expect("one visitor has one key");
     server.command(&["PERSIST", &key]);

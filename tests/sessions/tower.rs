@@ -6,19 +6,20 @@ use std::sync::Arc;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
+use support::Place;
 use support::redis::FromRedisValue;
 use task_runtime::cache::session::TowerStore;
 use tokio::sync::Barrier;
 use tower_sessions::session::{Id, Record};
 use tower_sessions::{Session, SessionManagerLayer, SessionStore};
 
-use crate::fixture::{Memory, Place, Raw, Redis, Valkey};
+use crate::fixture::Raw;
 
 /// Requests of one visitor at the same time.
 const AT_ONCE: usize = 8;
 
 fn everywhere() -> [Raw; 3] {
-    [Memory::make(), Redis::make(), Valkey::make()]
+    [Raw::at(Place::memory()), Raw::at(Place::redis()), Raw::at(Place::valkey())]
 }
 
 fn record() -> Record {
@@ -110,7 +111,7 @@ async fn a_new_record_with_the_id_of_another_gets_an_id_of_its_own() {
 
 #[tokio::test]
 async fn a_record_ends_when_tower_sessions_says_and_its_id_is_stored_as_a_hash() {
-    for raw in [Redis::make(), Valkey::make()] {
+    for raw in [Raw::at(Place::redis()), Raw::at(Place::valkey())] {
         let store = TowerStore::new(raw.sessions());
         let mut record = record();
         store.create(&mut record).await.unwrap();
