@@ -2,7 +2,6 @@
 
 use std::borrow::Borrow;
 use std::collections::HashMap;
-use std::fmt;
 use std::marker::PhantomData;
 
 use serde::Serialize;
@@ -48,7 +47,7 @@ use crate::cache::ttl::Ttl;
 /// # Cancel safety
 /// When the future of a call is dropped, what was asked may still happen.
 pub struct Hash<'a, V> {
-    view: View<'a>,
+    pub(super) view: View<'a>,
     values: PhantomData<fn() -> V>,
 }
 
@@ -216,20 +215,5 @@ impl Hash<'_, i64> {
     pub async fn incr(&self, field: &str, by: i64) -> Result<i64, CacheError> {
         let reply = self.view.change("HINCRBY", vec![self.view.encode(field)?, by.to_string().into_bytes()]).await?;
         self.view.int(reply)
-    }
-}
-
-// What is derived asks the same of `V`.
-impl<V> Clone for Hash<'_, V> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<V> Copy for Hash<'_, V> {}
-
-impl<V> fmt::Debug for Hash<'_, V> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_tuple("Hash").field(&self.view).finish()
     }
 }

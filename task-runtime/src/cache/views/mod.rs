@@ -6,6 +6,8 @@ mod score;
 mod set;
 mod sorted;
 
+use std::fmt;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -139,6 +141,13 @@ impl<'a> View<'a> {
         Ok(json)
     }
 
+    fn encode_each<'q, T>(&self, parts: impl IntoIterator<Item = &'q T>) -> Result<Vec<[Vec<u8>; 1]>, CacheError>
+    where
+        T: Serialize + ?Sized + 'q,
+    {
+        parts.into_iter().map(|part| Ok([self.encode(part)?])).collect()
+    }
+
     fn decode<T: DeserializeOwned>(&self, json: &[u8]) -> Result<T, CacheError> {
         let (head, compression, length) = (Head::default(), Compression::None, json.len());
         codec::read(self.key, &Entry { form: Form::Json, head, compression, length, value: json }, length)
@@ -212,6 +221,27 @@ impl<'a> View<'a> {
         CacheError::Server { reason: format!("{kind} came where something else was expected, for key `{}`", self.key) }
     }
 }
+
+/// What is derived asks the same of the type of the parts.
+macro_rules! derived {
+    ($($view:ident)*) => {
+        $(impl<T> Clone for $view<'_, T> {
+            fn clone(&self) -> Self {
+                *self
+            }
+        }
+
+        impl<T> Copy for $view<'_, T> {}
+
+        impl<T> fmt::Debug for $view<'_, T> {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.debug_tuple(stringify!($view)).field(&self.view).finish()
+            }
+        })*
+    };
+}
+
+derived! { Hash SetOf Sorted }
 
 /// The parts of each command.
 fn in_commands<T>(parts: Vec<T>) -> impl Iterator<Item = Vec<T>> {

@@ -2,7 +2,6 @@
 
 use std::borrow::Borrow;
 use std::collections::HashSet;
-use std::fmt;
 use std::marker::PhantomData;
 
 use serde::Serialize;
@@ -44,7 +43,7 @@ use crate::cache::ttl::Ttl;
 /// # Cancel safety
 /// When the future of a call is dropped, what was asked may still happen.
 pub struct SetOf<'a, M> {
-    view: View<'a>,
+    pub(super) view: View<'a>,
     members: PhantomData<fn() -> M>,
 }
 
@@ -69,7 +68,7 @@ impl<'a, M> SetOf<'a, M> {
         M: Borrow<Q>,
         Q: Serialize + ?Sized + 'q,
     {
-        self.view.change_all("SADD", &[], self.texts(members)?).await
+        self.view.change_all("SADD", &[], self.view.encode_each(members)?).await
     }
 
     /// Removes members, and says how many of them were there.
@@ -81,7 +80,7 @@ impl<'a, M> SetOf<'a, M> {
         M: Borrow<Q>,
         Q: Serialize + ?Sized + 'q,
     {
-        self.view.change_all("SREM", &[], self.texts(members)?).await
+        self.view.change_all("SREM", &[], self.view.encode_each(members)?).await
     }
 
     /// Whether something is a member.
@@ -106,7 +105,7 @@ impl<'a, M> SetOf<'a, M> {
         M: Borrow<Q>,
         Q: Serialize + ?Sized + 'q,
     {
-        let replies = self.view.look_all("SMISMEMBER", self.texts(members)?).await?;
+        let replies = self.view.look_all("SMISMEMBER", self.view.encode_each(members)?).await?;
         replies.into_iter().map(|reply| self.view.truth(reply)).collect()
     }
 
@@ -215,27 +214,5 @@ impl<'a, M> SetOf<'a, M> {
         M: DeserializeOwned,
     {
         texts.map(|text| self.view.decode(text)).collect()
-    }
-
-    fn texts<'q, Q>(&self, members: impl IntoIterator<Item = &'q Q>) -> Result<Vec<[Vec<u8>; 1]>, CacheError>
-    where
-        Q: Serialize + ?Sized + 'q,
-    {
-        members.into_iter().map(|member| Ok([self.view.encode(member)?])).collect()
-    }
-}
-
-// What is derived asks the same of `M`.
-impl<M> Clone for SetOf<'_, M> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<M> Copy for SetOf<'_, M> {}
-
-impl<M> fmt::Debug for SetOf<'_, M> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_tuple("SetOf").field(&self.view).finish()
     }
 }

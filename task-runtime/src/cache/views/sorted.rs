@@ -1,7 +1,6 @@
 //! Members with scores, in their order.
 
 use std::borrow::Borrow;
-use std::fmt;
 use std::marker::PhantomData;
 use std::ops::RangeBounds;
 
@@ -55,7 +54,7 @@ use crate::cache::ttl::Ttl;
 /// # Cancel safety
 /// When the future of a call is dropped, what was asked may still happen.
 pub struct Sorted<'a, M> {
-    view: View<'a>,
+    pub(super) view: View<'a>,
     members: PhantomData<fn() -> M>,
 }
 
@@ -251,9 +250,7 @@ impl<'a, M> Sorted<'a, M> {
         M: Borrow<Q>,
         Q: Serialize + ?Sized + 'q,
     {
-        let text = |member| Ok([self.view.encode(member)?]);
-        let texts = members.into_iter().map(text).collect::<Result<Vec<_>, CacheError>>()?;
-        self.view.change_all("ZREM", &[], texts).await
+        self.view.change_all("ZREM", &[], self.view.encode_each(members)?).await
     }
 
     /// Removes the members whose score is in a range, and says how many there were. It is as much work as that.
@@ -343,20 +340,5 @@ impl<'a, M> Sorted<'a, M> {
         Q: Serialize + ?Sized + 'q,
     {
         scores.into_iter().map(|(member, score)| Ok([score_text(score)?, self.view.encode(member)?])).collect()
-    }
-}
-
-// What is derived asks the same of `M`.
-impl<M> Clone for Sorted<'_, M> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<M> Copy for Sorted<'_, M> {}
-
-impl<M> fmt::Debug for Sorted<'_, M> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_tuple("Sorted").field(&self.view).finish()
     }
 }
