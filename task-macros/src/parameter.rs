@@ -41,20 +41,23 @@ pub(crate) fn check_all(signature: &Signature, errors: &mut Errors) -> Vec<Param
 
 fn check(input: &FnArg, errors: &mut Errors) -> Option<Parameter> {
     let before = errors.count();
-    let input = match input {
-        FnArg::Typed(input) => input,
-        FnArg::Receiver(receiver) => {
-            errors.at(
-                receiver,
-                "a task is a free function, without `self`; move it out of the `impl`, and `#[inject]` what it needs",
-            );
-            return None;
-        }
-    };
+    let on_self = "a task is a free function, without `self`; move it out of the `impl`, and `#[inject]` what it needs";
+    let input = typed(input, on_self, errors)?;
     check_attributes(&input.attrs, errors);
     let name = check_pattern(&input.pat, errors);
     let parameter = classify(name?, input, errors);
     (errors.count() == before).then_some(parameter)
+}
+
+/// A parameter that is not `self`.
+pub(crate) fn typed<'a>(input: &'a FnArg, on_self: &str, errors: &mut Errors) -> Option<&'a PatType> {
+    match input {
+        FnArg::Typed(input) => Some(input),
+        FnArg::Receiver(receiver) => {
+            errors.at(receiver, on_self);
+            None
+        }
+    }
 }
 
 fn check_attributes(attributes: &[Attribute], errors: &mut Errors) {

@@ -6,7 +6,7 @@ use syn::visit::{self, Visit};
 use syn::{Attribute, Expr, FnArg, Lifetime, Pat, PatType, Type, TypeFnPtr, TypeImplTrait, TypeReference};
 
 use crate::errors::Errors;
-use crate::parameter::{bare, last_word};
+use crate::parameter::{bare, last_word, typed};
 
 /// A parameter that can be passed on.
 pub(crate) struct Parameter<'a> {
@@ -20,16 +20,9 @@ pub(crate) struct Parameter<'a> {
 /// A parameter, if it is right; each mistake in it is reported.
 pub(crate) fn check<'a>(input: &'a FnArg, errors: &mut Errors) -> Option<Parameter<'a>> {
     let before = errors.count();
-    let input = match input {
-        FnArg::Typed(input) => input,
-        FnArg::Receiver(receiver) => {
-            errors.at(
-                receiver,
-                "a cached function is a free function, without `self`; move it out of the `impl`, and pass what it needs",
-            );
-            return None;
-        }
-    };
+    let on_self =
+        "a cached function is a free function, without `self`; move it out of the `impl`, and pass what it needs";
+    let input = typed(input, on_self, errors)?;
     for attribute in &input.attrs {
         if last_word(attribute).is_some_and(|word| word == "cfg" || word == "cfg_attr") {
             errors.at(
