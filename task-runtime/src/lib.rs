@@ -5,7 +5,7 @@
 mod fail_point;
 
 pub mod broker;
-#[cfg(any(feature = "cache", feature = "sessions"))]
+#[cfg(feature = "cache")]
 pub mod cache;
 #[cfg(feature = "cli")]
 mod cli;

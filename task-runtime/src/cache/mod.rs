@@ -4,7 +4,6 @@
 //! rules in each of them.
 //!
 //! ```
-//! # #[cfg(feature = "cache")]
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 //! use std::time::Duration;
 //! use serde::{Deserialize, Serialize};
@@ -49,52 +48,31 @@ mod allowed;
 #[cfg(feature = "redis")]
 mod script;
 
-#[cfg(feature = "cache")]
 #[expect(clippy::module_inception, reason = "it is what the module is about")]
 mod cache;
-#[cfg(feature = "cache")]
 pub(crate) mod cached;
-#[cfg(feature = "cache")]
 mod codec;
-#[cfg(feature = "cache")]
 mod compression;
-#[cfg(feature = "cache")]
 mod entry;
-#[cfg(feature = "cache")]
 mod error;
-#[cfg(feature = "cache")]
 mod guard;
-#[cfg(feature = "cache")]
 mod key;
-#[cfg(feature = "cache")]
 mod lock;
-#[cfg(feature = "cache")]
 mod named;
-#[cfg(feature = "cache")]
 mod raw;
-#[cfg(feature = "cache")]
 mod remember;
-#[cfg(feature = "cache")]
 mod scan;
-#[cfg(feature = "cache")]
 mod set;
-#[cfg(feature = "cache")]
 mod settings;
-#[cfg(feature = "cache")]
 mod stats;
-#[cfg(feature = "cache")]
 mod store;
-#[cfg(feature = "cache")]
 mod tags;
-#[cfg(feature = "cache")]
 mod ttl;
-#[cfg(feature = "cache")]
 mod views;
 
 #[cfg(feature = "sessions")]
 pub mod session;
 
-#[cfg(feature = "cache")]
 pub use self::{
     cache::{Cache, MAX_MANY},
     codec::Codec,
