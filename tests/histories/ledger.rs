@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use task_runtime::broker::{Cancelled, Claim, Due, Enqueued, FLOOR, Recovered, Status, Turn, TurnAnswer};
+use task_runtime::broker::{Cancelled, Claim, Due, Enqueued, FLOOR, Heartbeat, Recovered, Status, Turn, TurnAnswer};
 use task_runtime::job::{DEFAULT_MAX_CRASHES, EndRecord, Ended, JobId, Settlement, State};
 
-use crate::request::{Reply, Request};
+use crate::request::{LEASE, Reply, Request};
 use crate::worker::MAX_ATTEMPTS;
 use support::View;
 
@@ -38,6 +38,8 @@ pub(crate) struct Ledger {
     forgotten_dead: u64,
     /// How many jobs were on board of a worker when it was condemned.
     boards: BTreeMap<String, usize>,
+    /// When each lease was moved on last, by the server's clock.
+    renewed: BTreeMap<String, i64>,
     /// An older state came back: a worker may know more attempts of a job than it had then.
     pub(crate) older: bool,
 }
@@ -68,6 +70,7 @@ impl Ledger {
                 }
             }
             (Request::Turn { turn, claims }, Reply::Turn(TurnAnswer::Done(done))) => {
+                self.renewed.insert(turn.incarnation.to_string(), step.now_ms);
                 few_or_alone(turn, &done.claims, step.before)?;
                 for claim in &done.claims {
                     numbers.push(self.claim(claim, serial)?);
@@ -86,8 +89,15 @@ impl Ledger {
                     return Err(format!("{claims:?} were adopted, asked for were {ids:?}"));
                 }
             }
-            (Request::Condemn { lease, .. }, Reply::Condemned(Some(condemned))) => {
+            (Request::Beat { who }, Reply::Beat(Heartbeat::Alive { .. })) => {
+                self.renewed.insert(who.to_string(), step.now_ms);
+            }
+            (Request::Condemn { lease, stale }, Reply::Condemned(Some(condemned))) => {
                 let who = lease.incarnation.to_string();
+                let lasts_ms = self.renewed.get(&who).map_or(0, |renewed| renewed + LEASE.as_millis() as i64);
+                if !stale && lease.ends_ms != 0 && step.now_ms < lasts_ms {
+                    return Err(format!("lease: {who} is condemned {} ms before its end", lasts_ms - step.now_ms));
+                }
                 let on_board = step.before.running.get(&who).map_or(0, BTreeSet::len);
                 let counted = *self.boards.entry(who).or_insert(on_board);
                 if condemned.on_board != counted {
@@ -95,7 +105,8 @@ impl Ledger {
                 }
                 condemned.jobs.iter().try_for_each(|claim| self.is_as_told(claim))?;
             }
-            (Request::SettleFor { who, recovered }, _) => {
+            // An older state may have come back in which it lives; then nobody settles for it.
+            (Request::SettleFor { who, recovered }, _) if step.before.workers.get(who.as_str()) == Some(&0) => {
                 let on_loan = recovered.iter().filter(|one| step.before.runs_on(recovered_id(one), who.as_str()));
                 on_loan.clone().try_for_each(|one| self.charge(one, who.as_str()))?;
             }

@@ -23,6 +23,7 @@
 //! A failure prints the shortest history that shows it, as it is written in `kept.rs`, and the line
 //! that plays it again. A history that found a bug is kept there.
 
+mod aim;
 mod drain;
 mod kept;
 mod ledger;

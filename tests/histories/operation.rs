@@ -15,8 +15,19 @@ pub(crate) enum Fate {
     Unanswered,
     /// Its sender gives it up; it may be carried out later.
     Late,
+    /// It is carried out, and its answer arrives; so does what was sent before of the same, later.
+    Twice,
     /// It never arrives.
     Lost,
+}
+
+/// What makes a job one that matters to an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum About {
+    /// It is on loan.
+    Running,
+    /// Nobody knows it.
+    Absent,
 }
 
 /// How an attempt ends.
@@ -35,7 +46,8 @@ pub(crate) enum How {
 }
 
 /// One step of a history. Whatever is chosen by number is chosen among those that there are, so that
-/// a history from which a step was left out is a history too.
+/// a history from which a step was left out is a history too; mostly it is one for which the step changes
+/// something. A number of a job that is beyond them names one of those.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Op {
     /// A caller sends jobs: number, priority, seconds until due. One whose answer is missing is sent again.
@@ -114,6 +126,11 @@ pub(crate) enum Op {
     },
     Forward {
         seconds: u8,
+    },
+    /// The server's clock goes on to a moment at which something changes by itself, or 1 ms before or after it.
+    Until {
+        moment: u8,
+        off_ms: i8,
     },
     /// The server's clock is set back.
     Back {
@@ -218,14 +235,19 @@ impl Profile {
         if n == 0 {
             return Just(Fate::Answered).boxed();
         }
-        prop_oneof![8 => Just(Fate::Answered), n => Just(Fate::Unanswered), n => Just(Fate::Late), 1 => Just(Fate::Lost)]
-            .boxed()
+        prop_oneof![
+            8 => Just(Fate::Answered), n => Just(Fate::Unanswered), n => Just(Fate::Late), n => Just(Fate::Twice),
+            1 => Just(Fate::Lost),
+        ]
+        .boxed()
     }
 
     fn op(self) -> impl Strategy<Value = Op> {
         let some = 0..self.jobs.max(self.workers);
         let fate = || self.fate();
-        let job = (0..self.jobs, 3..=5_u8, prop_oneof![3 => Just(0_u8), 1 => 1..=30_u8]);
+        // Half of them beyond the jobs.
+        let aimed = 0..2 * self.jobs;
+        let job = (aimed.clone(), 3..=5_u8, prop_oneof![3 => Just(0_u8), 1 => 1..=30_u8]);
         let how = prop_oneof![
             5 => Just(How::Done), 2 => Just(How::Result), 4 => Just(How::Retry(0)), 2 => (1..=30_u8).prop_map(How::Retry),
             1 => Just(How::Dead), 1 => Just(How::Released), 1 => (0..2_u8).prop_map(How::Parked),
@@ -256,7 +278,7 @@ impl Profile {
             (self.recovery, (0..2_u8).prop_map(|recoverer| Look { recoverer }).boxed()),
             (
                 2 * self.recovery,
-                (0..2_u8, some.clone(), prop::bool::weighted(0.8), fate())
+                (0..2_u8, some.clone(), prop::bool::weighted(0.6), fate())
                     .prop_map(|(recoverer, lease, stale, fate)| Condemn { recoverer, lease, stale, fate })
                     .boxed(),
             ),
@@ -267,11 +289,12 @@ impl Profile {
                     .boxed(),
             ),
             (self.recovery.min(1), (0..2_u8).prop_map(|recoverer| Forget { recoverer }).boxed()),
-            (self.cancels, (0..self.jobs, fate()).prop_map(|(job, fate)| Cancel { job, fate }).boxed()),
+            (self.cancels, (aimed, fate()).prop_map(|(job, fate)| Cancel { job, fate }).boxed()),
             (1, Just(Promote).boxed()),
             (1, Just(Sweep).boxed()),
             (1, any::<bool>().prop_map(|paused| Pause { paused }).boxed()),
             (self.clock, (1..=100_u8).prop_map(|seconds| Forward { seconds }).boxed()),
+            (self.clock, (any::<u8>(), -1..=1_i8).prop_map(|(moment, off_ms)| Until { moment, off_ms }).boxed()),
             (quiet, (1..=40_u8).prop_map(|seconds| Back { seconds }).boxed()),
             (1, Just(Flush).boxed()),
             (1, some.clone().prop_map(|worker| Token { worker }).boxed()),

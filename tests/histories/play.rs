@@ -5,7 +5,7 @@ use std::time::Duration;
 use task_runtime::broker::{Claim, Condemned, Due, Enqueued, Heartbeat, NewJob, Recovered};
 use task_runtime::job::{DEFAULT_MAX_CRASHES, JobId, State, Verdict, after_crash};
 
-use crate::operation::{Fate, Keep, Op};
+use crate::operation::{About, Fate, Keep, Op};
 use crate::request::{Reply, Request};
 use crate::worker::Worker;
 use crate::world::{Recoverer, Sent, World, envelope};
@@ -34,13 +34,13 @@ impl World {
                 self.turn(at, request, fate).await
             }
             Op::End { worker, handler, how } => {
-                let at = self.worker(worker);
+                let at = self.worker_that(worker, Worker::runs);
                 self.workers[at].end(handler, how);
                 Ok(())
             }
             Op::Beat { worker, fate } => self.play_beat(worker, fate).await,
             Op::Die { worker } => {
-                let at = self.worker(worker);
+                let at = self.worker_that(worker, Worker::runs);
                 let gone = std::mem::take(&mut self.workers[at]);
                 self.lost_a_turn_of(&gone);
                 Ok(())
@@ -74,7 +74,7 @@ impl World {
         let retention = self.retention();
         match *op {
             Op::Cancel { job, fate } => {
-                let id = self.job(job);
+                let id = self.job_that(job, About::Running);
                 self.send(Request::Cancel { id }, fate).await.map(drop)
             }
             Op::Promote => self.carry_out(&Request::Promote).await.map(drop),
@@ -82,6 +82,12 @@ impl World {
             Op::Pause { paused } => self.carry_out(&Request::Pause { paused }).await.map(drop),
             Op::Forward { seconds } => {
                 self.set_clock(self.now_ms + i64::from(seconds) * 1000);
+                Ok(())
+            }
+            Op::Until { moment, off_ms } => {
+                if let Some(at_ms) = self.moment(moment) {
+                    self.set_clock(at_ms + i64::from(off_ms));
+                }
                 Ok(())
             }
             Op::Back { seconds } => {
@@ -113,17 +119,17 @@ impl World {
         self.sites.iter_mut().filter_map(|site| site.raw.as_mut()).try_for_each(each)
     }
 
-    fn worker(&self, which: u8) -> usize {
+    pub(crate) fn worker(&self, which: u8) -> usize {
         usize::from(which) % self.workers.len()
     }
 
-    fn job(&self, which: u8) -> JobId {
+    pub(crate) fn job(&self, which: u8) -> JobId {
         self.ids[usize::from(which) % self.ids.len()].clone()
     }
 
     /// A caller sends jobs, or again one of which it does not know what became.
     async fn play_send(&mut self, jobs: &[(u8, u8, u8)], fate: Fate) -> Result<(), String> {
-        let ids: Vec<JobId> = jobs.iter().map(|(job, ..)| self.job(*job)).collect();
+        let ids: Vec<JobId> = jobs.iter().map(|(job, ..)| self.job_that(*job, About::Absent)).collect();
         let again = self.sent[&ids[0]].since_ms;
         if let (Some(since_ms), Some(job)) = (again, self.sent[&ids[0]].job.clone()) {
             return self.send_again(job, since_ms, fate).await;
@@ -165,7 +171,11 @@ impl World {
         fate: Fate,
     ) -> Result<(), String> {
         // Who keeps no records cannot tell a request that comes late from a new one.
-        let fate = if fate == Fate::Late && self.keep == Keep::Nothing { Fate::Lost } else { fate };
+        let fate = match (self.keep, fate) {
+            (Keep::Nothing, Fate::Late) => Fate::Lost,
+            (Keep::Nothing, Fate::Twice) => Fate::Answered,
+            _ => fate,
+        };
         let ids: Vec<JobId> = jobs.iter().map(|job| job.id.clone()).collect();
         let calls = ids.iter().map(|id| self.sent[id].call).collect();
         let answer = self.send(Request::Enqueue { jobs, again, calls, sent_ms: self.now_ms }, fate).await?;
@@ -230,7 +240,7 @@ impl World {
             self.play_look(recoverer).await?;
         }
         let seen = &self.recoverers[at].seen;
-        let Some(lease) = seen.get(usize::from(lease) % seen.len().max(1)).cloned() else { return Ok(()) };
+        let Some(lease) = self.lease_of(lease, seen) else { return Ok(()) };
         let answer = self.send(Request::Condemn { lease: lease.clone(), stale }, fate).await?;
         if let Some((Reply::Condemned(Some(condemned)), _)) = answer {
             self.recoverers[at].plan = Some((lease.incarnation.clone(), decide(&condemned)));
@@ -242,7 +252,7 @@ impl World {
     }
 
     async fn play_settle_for(&mut self, recoverer: u8, count: u8, fate: Fate) -> Result<(), String> {
-        let at = usize::from(recoverer) % 2;
+        let at = self.recoverer_that_decided(recoverer);
         let Some((who, plan)) = self.recoverers[at].plan.clone() else { return Ok(()) };
         let recovered: Vec<Recovered> = plan.iter().take(count.into()).cloned().collect();
         let sent = recovered.len();

@@ -66,6 +66,11 @@ impl Worker {
         ended.unzip()
     }
 
+    /// Whether an attempt of its own goes on.
+    pub(crate) fn runs(&self) -> bool {
+        self.own().any(|one| one.outcome.is_none())
+    }
+
     /// Whether it makes a turn by itself, soon.
     pub(crate) fn is_awake(&self) -> bool {
         let registered = self.incarnation.is_some() && self.registered;

@@ -95,6 +95,11 @@ impl World {
     pub(crate) async fn send(&mut self, request: Request, fate: Fate) -> Result<Option<(Reply, Vec<u64>)>, String> {
         match fate {
             Fate::Answered => self.carry_out(&request).await.map(Some),
+            Fate::Twice => {
+                let answer = self.carry_out(&request).await?;
+                self.late.push(request);
+                Ok(Some(answer))
+            }
             Fate::Unanswered => self.carry_out(&request).await.map(|_| None),
             Fate::Late => {
                 self.late.push(request);
