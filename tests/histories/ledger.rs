@@ -117,6 +117,8 @@ impl Ledger {
             }
             _ => {}
         }
+        // A begin that arrives twice may bring back one that is gone; what was on its board is no more.
+        self.boards.retain(|who, _| step.after.workers.contains_key(who));
         self.compare(step)?;
         Ok(numbers)
     }
