@@ -79,8 +79,8 @@ struct Bare {
 impl Bare {
     async fn begin(client: &Client) -> Self {
         let (broker, incarnation) = (client.broker().clone(), Incarnation::random());
-        broker.begin(&queue(), &incarnation, LEASE).await.unwrap();
-        Self { broker, incarnation, step: 0 }
+        let step = broker.begin(&queue(), &incarnation, LEASE).await.unwrap();
+        Self { broker, incarnation, step }
     }
 
     async fn turn(&mut self, settlements: Vec<(JobId, Settlement)>, want: usize) -> Vec<JobId> {

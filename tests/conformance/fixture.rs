@@ -124,8 +124,8 @@ impl Bench {
     /// A registered worker.
     pub(crate) async fn worker(&self) -> Worker {
         let incarnation = Incarnation::random();
-        self.broker.begin(&self.queue, &incarnation, LEASE).await.expect("it is registered");
-        Worker { incarnation, step: Cell::new(0) }
+        let step = self.broker.begin(&self.queue, &incarnation, LEASE).await.expect("it is registered");
+        Worker { incarnation, step: Cell::new(step) }
     }
 
     /// Enqueues one job and tells what became of it.

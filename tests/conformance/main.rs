@@ -97,6 +97,8 @@ macro_rules! conformance {
                     a_stale_lease_is_condemned_only_as_it_was_seen
                     a_lease_that_ended_is_condemned_and_tells_its_jobs
                     a_condemned_incarnation_can_never_settle
+                    a_begin_that_arrives_after_its_incarnation_was_recovered_brings_nothing_back
+                    a_begin_that_arrives_after_its_incarnation_left_brings_nothing_back
                     a_condemned_incarnation_gives_nothing_back_by_itself
                     another_sweeper_goes_on_where_a_recoverer_died
                     company_is_counted_once_not_as_it_shrinks

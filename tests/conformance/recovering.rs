@@ -89,6 +89,42 @@ pub(crate) async fn a_condemned_incarnation_can_never_settle(at: Bench) {
     assert_eq!(at.status("a").await, Status::Running);
 }
 
+pub(crate) async fn a_begin_that_arrives_after_its_incarnation_was_recovered_brings_nothing_back(at: Bench) {
+    let worker = at.running("a").await;
+    let (first, under_way) = (Turn { step: 1, ..worker.next(1) }, worker.next(1));
+    at.condemn(&worker).await;
+    at.broker.settle_for(&at.queue, &worker.incarnation, &[few("a")]).await.unwrap();
+    at.ready(&["b"]).await;
+    let registered = at.broker.begin(&at.queue, &worker.incarnation, LEASE).await.unwrap();
+    // Its worker sees a number that it never sent.
+    let nothing = TurnAnswer::OutOfStep { last: registered, running: Vec::new() };
+    assert!(registered > under_way.step, "{registered}");
+    for turn in [&first, &under_way] {
+        assert_eq!(at.exchange(turn).await, nothing);
+    }
+    assert!(at.broker.adopt(&at.queue, &worker.incarnation, &[id("a")]).await.unwrap().is_empty());
+    assert_eq!((at.status("a").await, at.status("b").await), (Status::Ready, Status::Ready));
+    // Nobody moves that lease on, and then nothing is left of it.
+    at.clock.advance(seconds(30));
+    let lease = at.lease_of(&worker).await.unwrap();
+    let condemned = at.broker.condemn(&at.queue, &lease, false).await.unwrap().unwrap();
+    assert_eq!((condemned.on_board, condemned.jobs), (0, Vec::new()));
+    assert_eq!(at.lease_of(&worker).await, None);
+}
+
+pub(crate) async fn a_begin_that_arrives_after_its_incarnation_left_brings_nothing_back(at: Bench) {
+    let worker = at.worker().await;
+    at.ready(&["a"]).await;
+    let late = worker.next(1);
+    assert!(at.broker.leave(&at.queue, &worker.incarnation, &[]).await.unwrap());
+    let registered = at.broker.begin(&at.queue, &worker.incarnation, LEASE).await.unwrap();
+    assert_eq!(at.exchange(&late).await, TurnAnswer::OutOfStep { last: registered, running: Vec::new() });
+    // The turns of others are numbered from there on too.
+    let other = at.worker().await;
+    assert_eq!(at.claim(&other, 1).await, ["a"]);
+    assert_eq!(other.step.get(), registered + 1);
+}
+
 pub(crate) async fn a_condemned_incarnation_gives_nothing_back_by_itself(at: Bench) {
     let worker = at.running("a").await;
     at.condemn(&worker).await;

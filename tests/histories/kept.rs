@@ -45,3 +45,24 @@ fn a_cancel_forgets_nothing_whatever_the_workers_keep() {
     ];
     holds(History { workers: 1, jobs: 1, keep: Keep::Nothing, ops });
 }
+
+/// A begin and a turn that arrived a second time, long after their incarnation was condemned, registered it anew and
+/// lent it a job; what it then told of an attempt of before ended that loan.
+#[test]
+fn what_arrives_again_after_its_incarnation_was_condemned_lends_it_nothing() {
+    let turn = |fate| Turn { worker: 0, want: 3, few: 1, empty: false, first: 0, fate };
+    let ops = vec![
+        Send { jobs: vec![(0, 5, 0)], fate: Answered },
+        Begin { worker: 0, fate: Twice },
+        turn(Twice),
+        Forward { seconds: 31 },
+        Look { recoverer: 0 },
+        Condemn { recoverer: 0, lease: 0, stale: false, fate: Answered },
+        SettleFor { recoverer: 0, count: 3, fate: Answered },
+        Arrive { late: 0 },
+        Arrive { late: 0 },
+        End { worker: 0, handler: 0, how: Done },
+        turn(Answered),
+    ];
+    holds(History { workers: 1, jobs: 1, keep: Keep::Default, ops });
+}

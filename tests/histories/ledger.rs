@@ -38,6 +38,8 @@ pub(crate) struct Ledger {
     forgotten_dead: u64,
     /// How many jobs were on board of a worker when it was condemned.
     boards: BTreeMap<String, usize>,
+    /// Incarnations that were condemned or left.
+    gone: BTreeSet<String>,
     /// When each lease was moved on last, by the server's clock.
     renewed: BTreeMap<String, i64>,
     /// An older state came back: a worker may know more attempts of a job than it had then.
@@ -70,6 +72,9 @@ impl Ledger {
                 }
             }
             (Request::Turn { turn, claims }, Reply::Turn(TurnAnswer::Done(done))) => {
+                if self.gone.contains(turn.incarnation.as_str()) {
+                    return Err(format!("stale: {turn:?} is carried out, and its incarnation was ended: {done:?}"));
+                }
                 self.renewed.insert(turn.incarnation.to_string(), step.now_ms);
                 few_or_alone(turn, &done.claims, step.before)?;
                 for claim in &done.claims {
@@ -98,6 +103,7 @@ impl Ledger {
                 if !stale && lease.ends_ms != 0 && step.now_ms < lasts_ms {
                     return Err(format!("lease: {who} is condemned {} ms before its end", lasts_ms - step.now_ms));
                 }
+                self.gone.insert(who.clone());
                 let on_board = step.before.running.get(&who).map_or(0, BTreeSet::len);
                 let counted = *self.boards.entry(who).or_insert(on_board);
                 if condemned.on_board != counted {
@@ -109,6 +115,9 @@ impl Ledger {
             (Request::SettleFor { who, recovered }, _) if step.before.workers.get(who.as_str()) == Some(&0) => {
                 let on_loan = recovered.iter().filter(|one| step.before.runs_on(recovered_id(one), who.as_str()));
                 on_loan.clone().try_for_each(|one| self.charge(one, who.as_str()))?;
+            }
+            (Request::Leave { who, .. }, Reply::Yes(true)) => {
+                self.gone.insert(who.to_string());
             }
             (Request::Cancel { id }, Reply::Cancelled(Cancelled::Cancelled | Cancelled::Asked)) => {
                 if let Some(life) = self.lives.get_mut(id) {

@@ -40,6 +40,7 @@ pub(crate) enum Request {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Reply {
     Nothing,
+    Step(u64),
     Enqueued(Vec<Enqueued>),
     Turn(TurnAnswer),
     Claims(Vec<Claim>),
@@ -57,10 +58,7 @@ impl Request {
     pub(crate) async fn ask(&self, broker: &dyn Broker, queue: &QueueName) -> Result<Reply, Error> {
         Ok(match self {
             Self::Enqueue { jobs, again, .. } => Reply::Enqueued(broker.enqueue(queue, jobs, *again).await?),
-            Self::Begin { who } => {
-                broker.begin(queue, who, LEASE).await?;
-                Reply::Nothing
-            }
+            Self::Begin { who } => Reply::Step(broker.begin(queue, who, LEASE).await?),
             Self::Turn { turn, .. } => Reply::Turn(sorted(broker.turn(queue, turn).await?)),
             Self::Adopt { who, ids } => Reply::Claims(broker.adopt(queue, who, ids).await?),
             Self::Beat { who } => Reply::Beat(match broker.heartbeat(queue, who, LEASE).await? {

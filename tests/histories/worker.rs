@@ -33,6 +33,8 @@ pub(crate) struct Worker {
     pub(crate) incarnation: Option<Incarnation>,
     pub(crate) registered: bool,
     pub(crate) step: u64,
+    /// Highest number of a turn that the incarnation can have made.
+    pub(crate) sent: u64,
     pub(crate) handlers: Vec<Handler>,
     pub(crate) to_adopt: Vec<JobId>,
     /// Names under which jobs are parked.
@@ -45,10 +47,15 @@ impl Worker {
     /// The one under which it works, a new one if need be.
     pub(crate) fn incarnation(&mut self) -> Incarnation {
         let incarnation = self.incarnation.get_or_insert_with(|| {
-            (self.registered, self.step) = (false, 0);
+            self.registered = false;
             Incarnation::random()
         });
         incarnation.clone()
+    }
+
+    /// It is registered.
+    pub(crate) fn begun(&mut self, last: u64) {
+        (self.registered, self.step, self.sent) = (true, last, last);
     }
 
     fn is_own(&self, handler: &Handler) -> bool {

@@ -1,9 +1,13 @@
 //! One history under way: the brokers, everyone who asks them, and what is under way between.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
+use task_runtime::Error;
 use task_runtime::broker::{Clock, Flaw, Incarnation, Lease, NewJob, Recovered, Repair, Retention, Turn, TurnAnswer};
 use task_runtime::job::{Header, JobId, QueueName};
+
+use tokio::time::sleep;
 
 use crate::ledger::{Ledger, Step};
 use crate::operation::{Fate, History, Keep};
@@ -18,6 +22,10 @@ const START_MS: i64 = 1_700_000_000_000;
 const LOOK_EVERY: u64 = 8;
 /// How often the check of a queue is asked of the servers, where it takes many calls.
 const CHECK_EVERY: u64 = 32;
+
+/// How long a server may be away, and how soon it is asked again.
+const AWAY_LIMIT: Duration = Duration::from_secs(20);
+const ASK_AGAIN: Duration = Duration::from_millis(20);
 
 /// A sweeper that is slow, and may end at any moment.
 #[derive(Debug, Default)]
@@ -114,7 +122,7 @@ impl World {
         self.carried_out += 1;
         let mut replies = Vec::with_capacity(self.sites.len());
         for site in &self.sites {
-            let reply = request.ask(&*site.broker, &self.queue).await;
+            let reply = available(|| request.ask(&*site.broker, &self.queue)).await;
             replies.push(reply.map_err(|error| format!("{} answered {request:?} with {error}", site.name))?);
         }
         let before = std::mem::take(&mut self.view);
@@ -164,12 +172,13 @@ impl World {
         let every_verb = self.carried_out.is_multiple_of(LOOK_EVERY);
         for site in self.sites.iter().filter(|site| site.raw.is_none() || every_verb) {
             for id in &self.ids {
-                let status = site.broker.status(&self.queue, id).await.map_err(|error| error.to_string())?;
+                let status =
+                    available(|| site.broker.status(&self.queue, id)).await.map_err(|error| error.to_string())?;
                 if status != view.status(id) {
                     return Err(format!("{} says of {id} {status:?}, it is {:?}", site.name, view.status(id)));
                 }
             }
-            let counts = site.broker.counts(&self.queue).await.map_err(|error| error.to_string())?;
+            let counts = available(|| site.broker.counts(&self.queue)).await.map_err(|error| error.to_string())?;
             if counts != view.counts() {
                 return Err(format!("{} counts {counts:?}, there are {:?}", site.name, view.counts()));
             }
@@ -181,7 +190,8 @@ impl World {
     /// What is sound by the rules of these tests is sound by the check that users have.
     pub(crate) async fn check(&self, everywhere: bool, repair: Repair) -> Result<(), String> {
         for site in self.sites.iter().filter(|site| site.raw.is_none() || everywhere) {
-            let mut report = site.broker.fsck(&self.queue, repair).await.map_err(|error| error.to_string())?;
+            let mut report =
+                available(|| site.broker.fsck(&self.queue, repair)).await.map_err(|error| error.to_string())?;
             // The state that comes back may be older than the first use of the queue.
             report.findings.retain(|one| one.flaw != Flaw::Unlisted);
             if !report.findings.is_empty() || !report.undecided.is_empty() {
@@ -244,7 +254,9 @@ impl World {
         let who = self.workers[at].incarnation();
         if !self.workers[at].registered {
             let answer = self.send(Request::Begin { who: who.clone() }, fate).await?;
-            self.workers[at].registered = answer.is_some();
+            if let Some((Reply::Step(last), _)) = answer {
+                self.workers[at].begun(last);
+            }
         }
         let mut ids = self.workers[at].to_adopt.clone();
         if self.workers[at].registered && !ids.is_empty() {
@@ -264,6 +276,7 @@ impl World {
             Request::Turn { claims, .. } => claims.clone(),
             _ => Vec::new(),
         };
+        self.workers[at].sent = step.max(self.workers[at].sent);
         let answer = self.send(request, fate).await?;
         let worker = &mut self.workers[at];
         worker.more = None;
@@ -276,10 +289,23 @@ impl World {
                 worker.ask(&done.asked);
                 worker.take = done.parked;
             }
+            TurnAnswer::OutOfStep { last, .. } if last > worker.sent => worker.lease_lost(),
             TurnAnswer::OutOfStep { last, running } => worker.reconcile(last, &running),
             TurnAnswer::LeaseLost => worker.lease_lost(),
         }
         Ok(())
+    }
+}
+
+/// Asks again while nothing happened because the server could not be reached: that of a machine which has other things
+/// to do is slow now and then, and that is no fault of a history.
+async fn available<T, F: Future<Output = Result<T, Error>>>(ask: impl Fn() -> F) -> Result<T, Error> {
+    let start = Instant::now();
+    loop {
+        match ask().await {
+            Err(Error::Unavailable { .. }) if start.elapsed() < AWAY_LIMIT => sleep(ASK_AGAIN).await,
+            answer => return answer,
+        }
     }
 }
 

@@ -32,8 +32,8 @@ async fn claim_by_hand(broker: &dyn Broker, id: &JobId, envelope: &[u8]) -> Inca
     let job = NewJob { id: id.clone(), priority: 5, due: Due::Now, envelope: envelope.to_vec() };
     broker.enqueue(&queue(), &[job], None).await.unwrap();
     let incarnation = Incarnation::random();
-    broker.begin(&queue(), &incarnation, LEASE).await.unwrap();
-    broker.turn(&queue(), &Turn { want: 1, ..turn(&incarnation, 1) }).await.unwrap();
+    let begun = broker.begin(&queue(), &incarnation, LEASE).await.unwrap();
+    broker.turn(&queue(), &Turn { want: 1, ..turn(&incarnation, begun + 1) }).await.unwrap();
     incarnation
 }
 

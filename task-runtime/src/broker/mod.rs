@@ -43,8 +43,9 @@ pub trait Broker: Inspect {
         again: Option<Duration>,
     ) -> Answer<'a, Vec<Enqueued>>;
 
-    /// Registers an incarnation; nothing else does. Repeating it changes nothing.
-    fn begin<'a>(&'a self, queue: &'a QueueName, incarnation: &'a Incarnation, lease: Duration) -> Answer<'a, ()>;
+    /// Registers an incarnation; nothing else does. Repeating it changes nothing. Answers the number of its last
+    /// turn, which for a new one is beyond all that those can have made that are gone.
+    fn begin<'a>(&'a self, queue: &'a QueueName, incarnation: &'a Incarnation, lease: Duration) -> Answer<'a, u64>;
 
     /// Settles what is finished and claims what there is room for.
     fn turn<'a>(&'a self, queue: &'a QueueName, turn: &'a Turn) -> Answer<'a, TurnAnswer>;

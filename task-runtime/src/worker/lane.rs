@@ -72,6 +72,8 @@ pub(super) struct Lane {
     pub(super) registered: bool,
     /// Number of the last turn that is known to be carried out.
     pub(super) step: u64,
+    /// Highest number of a turn that the incarnation can have made.
+    pub(super) sent: u64,
     pub(super) board: Board,
     /// Claims that are not begun yet: the next turn is sent before, so that the broker works too.
     pub(super) arrived: Vec<Arrived>,
@@ -129,6 +131,7 @@ impl Lane {
             beat,
             registered: false,
             step: 0,
+            sent: 0,
             board: Board::default(),
             arrived: Vec::new(),
             to_adopt: Vec::new(),

@@ -53,6 +53,7 @@ impl Lane {
         self.shared.departures.wait().await;
         let moves = self.shared.permits.moves();
         let turn = Arc::new(self.next_turn(stage));
+        self.sent = self.sent.max(turn.step);
         self.under_way = Some(Arc::clone(&turn));
         let (broker, queue) = (Arc::clone(&self.shared.broker), self.queue.clone());
         let answer = {
@@ -78,6 +79,8 @@ impl Lane {
                 self.stop_when_drained(moves);
                 return Ok(true);
             }
+            // A number that it never sent: a begin of it arrived once more after it was condemned.
+            Ok(TurnAnswer::OutOfStep { last, .. }) if last > self.sent => self.begin_anew(),
             Ok(TurnAnswer::OutOfStep { last, running }) => {
                 tracing::debug!(queue = %self.queue, step = turn.step, last, "out of step");
                 self.board.put_back(turn.settlements);
@@ -111,9 +114,11 @@ impl Lane {
     /// Registers the incarnation, unless it is.
     async fn begin(&mut self) -> Result<(), Error> {
         if !self.registered {
-            self.shared.broker.begin(&self.queue, &self.incarnation, self.shared.lease).await?;
+            let step = self.shared.broker.begin(&self.queue, &self.incarnation, self.shared.lease).await?;
             self.registered = true;
+            self.sent = step;
             self.beat.start(self.incarnation.clone());
+            self.set_step(step);
         }
         Ok(())
     }

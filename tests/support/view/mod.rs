@@ -204,7 +204,7 @@ impl View {
         let tasks = self.parked.iter().filter_map(|member| member.split('\0').next());
         let unseen =
             tasks.filter(|task| !self.parked_tasks.contains(*task)).map(|task| format!("`{task}` is not told"));
-        let known = ["paused", "token", "timer", "forgotten", "done", "kept"];
+        let known = ["paused", "token", "timer", "step", "forgotten", "done", "kept"];
         let field = self.meta.keys().find(|field| !known.contains(&field.as_str()) && !field.starts_with("board:"));
         gone(states.iter().collect(), "the state")
             .or_else(|| gone(watched.iter().collect(), "the watch"))

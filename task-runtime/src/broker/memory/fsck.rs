@@ -151,7 +151,7 @@ impl Queue {
                     Flaw::Unwatched if step => drop(self.workers.insert(who.clone(), now.saturating_add(LEASE_MS))),
                     Flaw::Leftover => drop(self.on_board.remove(&who)),
                     _ => {
-                        self.steps.remove(&who);
+                        self.end_steps(&who);
                         self.workers.insert(who.clone(), CONDEMNED);
                     }
                 }

@@ -116,7 +116,7 @@ impl Broker for MemoryBroker {
         now(self.with(queue, |queue, now| queue.enqueue(jobs, again, now)))
     }
 
-    fn begin<'a>(&'a self, queue: &'a QueueName, incarnation: &'a Incarnation, lease: Duration) -> Answer<'a, ()> {
+    fn begin<'a>(&'a self, queue: &'a QueueName, incarnation: &'a Incarnation, lease: Duration) -> Answer<'a, u64> {
         now(self.with(queue, |queue, now| queue.begin(incarnation, lease, now)))
     }
 

@@ -48,6 +48,8 @@ pub(super) struct Queue {
     pub(super) workers: BTreeMap<Incarnation, i64>,
     /// Numbers of the last turns of those that are registered.
     pub(super) steps: HashMap<Incarnation, u64>,
+    /// The number after which new ones number their turns: beyond all that those can have made that are gone.
+    pub(super) first_step: u64,
     pub(super) running: HashMap<Incarnation, BTreeSet<JobId>>,
     /// How many jobs an incarnation ran when it was condemned.
     pub(super) on_board: HashMap<Incarnation, usize>,

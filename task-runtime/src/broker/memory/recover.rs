@@ -31,7 +31,7 @@ impl Queue {
         if !unchanged || !(*ends_ms == CONDEMNED || *ends_ms <= now || stale) {
             return None;
         }
-        self.steps.remove(incarnation);
+        self.end_steps(incarnation);
         self.workers.insert(incarnation.clone(), CONDEMNED);
         let left = self.running.get(incarnation).map_or(0, BTreeSet::len);
         // Counted once: the last of many that are recovered in parts did not crash alone.

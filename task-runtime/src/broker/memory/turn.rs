@@ -18,17 +18,26 @@ const MAX_PARKED_TASKS: usize = 16;
 const TIMER_GRACE_MS: i64 = 1_000;
 
 impl Queue {
-    pub(super) fn begin(&mut self, incarnation: &Incarnation, lease: Duration, now: i64) -> Result<(), Error> {
+    pub(super) fn begin(&mut self, incarnation: &Incarnation, lease: Duration, now: i64) -> Result<u64, Error> {
         if self.workers.contains_key(incarnation) {
-            return Ok(());
+            return Ok(self.steps.get(incarnation).copied().unwrap_or(0));
         }
         if self.workers.len() >= MAX_WORKERS {
             return Err(too_many_workers(self.workers.len()));
         }
         self.used = true;
         self.workers.insert(incarnation.clone(), now.saturating_add(ms(lease)));
-        self.steps.insert(incarnation.clone(), 0);
-        Ok(())
+        self.steps.insert(incarnation.clone(), self.first_step);
+        Ok(self.first_step)
+    }
+
+    /// It makes no turn any more. Whoever begins from now on, also the same one by a begin that arrives late, has
+    /// numbers beyond any that it can have sent: the last one that was carried out, one that is under way, and one
+    /// more, by which its worker tells that this is not its registration.
+    pub(super) fn end_steps(&mut self, incarnation: &Incarnation) {
+        if let Some(last) = self.steps.remove(incarnation) {
+            self.first_step = self.first_step.max(last + 2);
+        }
     }
 
     /// The steps are numbered as in the rules: their order is what keeps a late turn harmless.
@@ -177,7 +186,7 @@ impl Queue {
         if empty {
             self.running.remove(incarnation);
             self.workers.remove(incarnation);
-            self.steps.remove(incarnation);
+            self.end_steps(incarnation);
             // It may have popped a token that nobody will act on now.
             tokens += 1;
         }

@@ -24,7 +24,7 @@ use crate::job::{Namespace, QueueName};
 /// | `dead` | ZSET | id by time of death in ms |
 /// | `watched` | SET | ids whose end someone waits for |
 /// | `wake` | LIST | wake tokens, at most 8 |
-/// | `meta` | HASH | `paused`, `token`, `timer`, `forgotten`, `done` and `kept` (how many records the two have; of `done` the age too), `board:INCARNATION` (jobs on board when it was condemned) |
+/// | `meta` | HASH | `paused`, `token`, `timer`, `step` (after which new incarnations number their turns), `forgotten`, `done` and `kept` (how many records the two have; of `done` the age too), `board:INCARNATION` (jobs on board when it was condemned) |
 #[derive(Clone, Debug)]
 pub(super) struct Keys {
     tag: String,

@@ -118,13 +118,13 @@ macro_rules! scripts {
 scripts! {
     ENQUEUE "enqueue" "" ["clock" "record" "wake"];
     TURN "turn" " flags=allow-oom" ["clock" "record" "done" "wake" "promote" "finish" "settle"];
-    BEGIN "begin" " flags=allow-oom" ["clock"];
+    BEGIN "begin" " flags=allow-oom" ["clock" "step"];
     ADOPT "adopt" " flags=allow-oom" ["clock" "record"];
     HEARTBEAT "heartbeat" " flags=allow-oom" ["clock"];
-    LEAVE "leave" " flags=allow-oom" ["clock" "record" "done" "wake" "finish" "settle"];
+    LEAVE "leave" " flags=allow-oom" ["clock" "step" "record" "done" "wake" "finish" "settle"];
     PROMOTE "promote" " flags=allow-oom" ["clock" "wake" "promote"];
     WORKERS "workers" " flags=no-writes" ["clock"];
-    CONDEMN "condemn" " flags=allow-oom" ["clock" "record" "wake"];
+    CONDEMN "condemn" " flags=allow-oom" ["clock" "step" "record" "wake"];
     SETTLE_FOR "settle_for" " flags=allow-oom" ["clock" "record" "done" "wake" "finish" "settle"];
     CANCEL "cancel" " flags=allow-oom" ["clock" "record" "done" "finish" "incarnations"];
     STATUS "status" " flags=no-writes" ["clock" "record" "incarnations"];
@@ -132,7 +132,7 @@ scripts! {
     PAUSE "pause" " flags=allow-oom" ["clock" "wake"];
     SWEEP "sweep" " flags=allow-oom" ["clock" "record" "done" "finish"];
     COUNTS "counts" " flags=no-writes" ["clock" "done"];
-    FSCK_WORKER "fsck/worker" " flags=allow-oom" ["clock"];
+    FSCK_WORKER "fsck/worker" " flags=allow-oom" ["clock" "step"];
     FSCK_NAMES "fsck/names" " flags=no-writes" ["clock"];
     FSCK_RUNNING "fsck/running" " flags=allow-oom" ["clock" "record" "kind" "only_here"];
     FSCK_INDEX "fsck/index" " flags=allow-oom" ["clock" "record" "kind"];

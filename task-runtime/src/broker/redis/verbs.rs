@@ -60,19 +60,17 @@ impl Broker for RedisBroker {
         })
     }
 
-    fn begin<'a>(&'a self, queue: &'a QueueName, incarnation: &'a Incarnation, lease: Duration) -> Answer<'a, ()> {
+    fn begin<'a>(&'a self, queue: &'a QueueName, incarnation: &'a Incarnation, lease: Duration) -> Answer<'a, u64> {
         Box::pin(async move {
             match self.remember(queue).await {
                 // A server that takes no new jobs still has those that are to run.
                 Ok(()) | Err(Error::QueueFull) => {}
-                refused => return refused,
+                Err(refused) => return Err(refused),
             }
             let of = self.keys(queue);
             let call = Call::new(self, &script::BEGIN, &of, &[]).incarnation(incarnation).ms(lease).arg(MAX_WORKERS);
-            match self.call(call, |reply| reply::number("begin", reply)).await? {
-                0 => Ok(()),
-                there => Err(bounds::too_many_workers(there)),
-            }
+            let answer = self.call(call, |reply| reply::number("begin", reply)).await?;
+            u64::try_from(answer).map_err(|_| bounds::too_many_workers(answer.unsigned_abs()))
         })
     }
 

@@ -124,8 +124,8 @@ struct Bare<'a> {
 impl<'a> Bare<'a> {
     async fn begin(scratch: &'a Scratch) -> Result<Self, Exit> {
         let (queue, incarnation) = (scratch.queue(), Incarnation::random());
-        scratch.broker().begin(&queue, &incarnation, LEASE).await?;
-        Ok(Self { scratch, queue, incarnation, step: 0, on_loan: Vec::new() })
+        let step = scratch.broker().begin(&queue, &incarnation, LEASE).await?;
+        Ok(Self { scratch, queue, incarnation, step, on_loan: Vec::new() })
     }
 
     /// Settles at most a batch of what it has on loan, and claims at most `want`.

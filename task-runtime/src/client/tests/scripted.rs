@@ -158,7 +158,7 @@ impl Broker for Scripted {
         Box::pin(async { Ok(Box::pin(endings) as Endings) })
     }
 
-    fn begin<'a>(&'a self, _: &'a QueueName, _: &'a Incarnation, _: Duration) -> Answer<'a, ()> {
+    fn begin<'a>(&'a self, _: &'a QueueName, _: &'a Incarnation, _: Duration) -> Answer<'a, u64> {
         unused()
     }
     fn turn<'a>(&'a self, _: &'a QueueName, _: &'a Turn) -> Answer<'a, TurnAnswer> {

@@ -116,7 +116,7 @@ impl Check<'_> {
 
     /// The incarnation that a field of `meta` names, if any.
     fn fact(&mut self, field: &[u8]) -> Option<Incarnation> {
-        const KNOWN: [&str; 6] = ["paused", "token", "timer", "forgotten", "done", "kept"];
+        const KNOWN: [&str; 7] = ["paused", "token", "timer", "step", "forgotten", "done", "kept"];
         if let Some(name) = field.strip_prefix(BOARD.as_bytes()) {
             return self.named("meta", name.to_owned());
         }

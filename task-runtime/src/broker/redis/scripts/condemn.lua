@@ -10,7 +10,7 @@ if score ~= seen or not (seen == 0 or seen <= now or ARGV[4] == '1') then
   return {-1}
 end
 redis.call('ZADD', workers, 'XX', 0, ARGV[2])
-redis.call('HDEL', steps, ARGV[2])
+end_steps(ARGV[2])
 local left, claims, bytes = redis.call('SCARD', running), {}, 0
 -- Counted once: the last of many that are recovered in parts did not crash alone.
 local board = 'board:' .. ARGV[2]

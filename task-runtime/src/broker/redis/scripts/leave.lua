@@ -12,7 +12,7 @@ local released = settle({}, moves_on_loan(4))
 local gone = redis.call('EXISTS', running) == 0
 if gone then
   redis.call('ZREM', workers, incarnation)
-  redis.call('HDEL', steps, incarnation)
+  end_steps(incarnation)
   -- It may have popped a token that nobody will act on now.
   released = released + 1
 end

@@ -15,7 +15,7 @@ if not ends and (step or on_loan > 0) then
   return {'u', repaired, on_loan}
 elseif ends and (ends == 0) == step then
   if repair then
-    redis.call('HDEL', steps, incarnation)
+    end_steps(incarnation)
     redis.call('ZADD', workers, 0, incarnation)
   end
   return {'h', repaired, on_loan}
