@@ -38,7 +38,8 @@ pub(crate) struct Ledger {
     forgotten_dead: u64,
     /// How many jobs were on board of a worker when it was condemned.
     boards: BTreeMap<String, usize>,
-    /// Incarnations that were condemned or left.
+    /// Incarnations that were condemned or left after they had made a turn: one whose begin got no answer may begin
+    /// once more.
     gone: BTreeSet<String>,
     /// When each lease was moved on last, by the server's clock.
     renewed: BTreeMap<String, i64>,
@@ -103,7 +104,7 @@ impl Ledger {
                 if !stale && lease.ends_ms != 0 && step.now_ms < lasts_ms {
                     return Err(format!("lease: {who} is condemned {} ms before its end", lasts_ms - step.now_ms));
                 }
-                self.gone.insert(who.clone());
+                self.is_gone(&who);
                 let on_board = step.before.running.get(&who).map_or(0, BTreeSet::len);
                 let counted = *self.boards.entry(who).or_insert(on_board);
                 if condemned.on_board != counted {
@@ -117,7 +118,7 @@ impl Ledger {
                 on_loan.clone().try_for_each(|one| self.charge(one, who.as_str()))?;
             }
             (Request::Leave { who, .. }, Reply::Yes(true)) => {
-                self.gone.insert(who.to_string());
+                self.is_gone(who.as_str());
             }
             (Request::Cancel { id }, Reply::Cancelled(Cancelled::Cancelled | Cancelled::Asked)) => {
                 if let Some(life) = self.lives.get_mut(id) {
@@ -130,6 +131,12 @@ impl Ledger {
         self.boards.retain(|who, _| step.after.workers.contains_key(who));
         self.compare(step)?;
         Ok(numbers)
+    }
+
+    fn is_gone(&mut self, who: &str) {
+        if self.renewed.contains_key(who) {
+            self.gone.insert(who.to_owned());
+        }
     }
 
     fn enqueue(&mut self, id: &JobId, call: u32, step: &Step) -> Result<(), String> {

@@ -178,3 +178,38 @@ pub(crate) async fn what_ended_before_a_stop_is_recorded(bench: Bench) {
     assert_eq!(bench.notes.all().len(), counts.finished, "{counts:?}");
     assert_eq!((counts.finished + counts.ready, counts.running), (400, 0), "{counts:?}");
 }
+
+/// A begin of it arrives a second time, after it was condemned and its jobs were freed.
+pub(crate) async fn an_incarnation_that_is_registered_again_gets_no_job(bench: Bench) {
+    let worker = bench.start(bench.worker().lease(LEASE));
+    let job = WaitForGo::new("a").options().enqueue_on(&bench.client).await.unwrap();
+    bench.notes.wait_for("begin a").await;
+    let broker = &**bench.client.broker();
+    let old = broker.workers(&queue()).await.unwrap().remove(0);
+    let who = &old.incarnation;
+    // It is the only one, and moves its lease on every now and then.
+    eventually("it is condemned", BOUND, async || {
+        let lease = broker.workers(&queue()).await.unwrap().into_iter().find(|lease| lease.incarnation == *who)?;
+        broker.condemn(&queue(), &lease, true).await.unwrap()
+    })
+    .await;
+    let recovered = Recovered::Few { id: job.id().clone(), state: b"{\"crashes\":1}".to_vec() };
+    broker.settle_for(&queue(), who, &[recovered]).await.unwrap();
+    broker.begin(&queue(), who, LEASE).await.unwrap();
+    eventually("the job begins again", BOUND, async || {
+        (bench.notes.all().iter().filter(|note| *note == "begin a").count() == 2).then_some(())
+    })
+    .await;
+    let leases = broker.workers(&queue()).await.unwrap();
+    assert!(leases.iter().any(|lease| lease.incarnation != *who), "{leases:?}");
+    if let Some(again) = leases.into_iter().find(|lease| lease.incarnation == *who) {
+        let condemned = broker.condemn(&queue(), &again, true).await.unwrap().expect("nobody moves that lease on");
+        assert_eq!((condemned.on_board, condemned.jobs), (0, Vec::new()));
+    }
+    bench.notes.add("go");
+    job.result_within(BOUND).await.unwrap();
+    worker.stop().await;
+    assert_eq!(bench.notes.all(), ["begin a", "begin a", "go", "end a"]);
+    let counts = bench.client.counts(&queue()).await.unwrap();
+    assert_eq!((counts.workers, counts.running), (0, 0), "{counts:?}");
+}

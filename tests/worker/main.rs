@@ -63,6 +63,7 @@ stamp! {
         a_record_with_impossible_numbers_stops_nobody
         hostile_numbers_in_an_envelope_stop_nobody
         what_ended_before_a_stop_is_recorded
+        an_incarnation_that_is_registered_again_gets_no_job
     }
     data {
         every_kind_of_value_comes_back_exactly
