@@ -150,7 +150,7 @@ impl Default for Retention {
 pub struct Turn {
     /// Who.
     pub incarnation: Incarnation,
-    /// One more than the number of its last turn.
+    /// One more than the number of its last turn, or than what `begin` answered.
     pub step: u64,
     /// How long its lease lasts from now.
     pub lease: Duration,
@@ -192,7 +192,8 @@ pub enum TurnAnswer {
     /// It was carried out.
     Done(TurnDone),
     /// It was not the next one, and changed nothing: the number of the last turn that was carried
-    /// out, and what runs now.
+    /// out, and what runs now. A number that was never sent says that the incarnation was ended, and then
+    /// registered again by a begin that arrived late; it is to be used no more.
     OutOfStep {
         /// The last step.
         last: u64,
