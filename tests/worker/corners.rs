@@ -187,7 +187,9 @@ pub(crate) async fn an_incarnation_that_is_registered_again_gets_no_job(bench: B
     let broker = &**bench.client.broker();
     let old = broker.workers(&queue()).await.unwrap().remove(0);
     let who = &old.incarnation;
-    // It is the only one, and moves its lease on every now and then.
+    // Nobody wakes it between the steps.
+    broker.pause(&queue(), true).await.unwrap();
+    // It moves its lease on every now and then.
     eventually("it is condemned", BOUND, async || {
         let lease = broker.workers(&queue()).await.unwrap().into_iter().find(|lease| lease.incarnation == *who)?;
         broker.condemn(&queue(), &lease, true).await.unwrap()
@@ -196,6 +198,7 @@ pub(crate) async fn an_incarnation_that_is_registered_again_gets_no_job(bench: B
     let recovered = Recovered::Few { id: job.id().clone(), state: b"{\"crashes\":1}".to_vec() };
     broker.settle_for(&queue(), who, &[recovered]).await.unwrap();
     broker.begin(&queue(), who, LEASE).await.unwrap();
+    broker.pause(&queue(), false).await.unwrap();
     eventually("the job begins again", BOUND, async || {
         (bench.notes.all().iter().filter(|note| *note == "begin a").count() == 2).then_some(())
     })
