@@ -1,20 +1,18 @@
 //! One history under way: the brokers, everyone who asks them, and what is under way between.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use task_runtime::Error;
 use task_runtime::broker::{Clock, Flaw, Incarnation, Lease, NewJob, Recovered, Repair, Retention, Turn, TurnAnswer};
 use task_runtime::job::{Header, JobId, QueueName};
-
-use tokio::time::sleep;
 
 use crate::ledger::{Ledger, Step};
 use crate::operation::{Fate, History, Keep};
 use crate::request::{Reply, Request};
 use crate::site::Site;
 use crate::worker::Worker;
-use support::View;
+use support::{View, eventually};
 
 /// The time at which every history begins, in milliseconds since 1970.
 const START_MS: i64 = 1_700_000_000_000;
@@ -23,9 +21,8 @@ const LOOK_EVERY: u64 = 8;
 /// How often the check of a queue is asked of the servers, where it takes many calls.
 const CHECK_EVERY: u64 = 32;
 
-/// How long a server may be away, and how soon it is asked again.
+/// How long a server may be away.
 const AWAY_LIMIT: Duration = Duration::from_secs(20);
-const ASK_AGAIN: Duration = Duration::from_millis(20);
 
 /// A sweeper that is slow, and may end at any moment.
 #[derive(Debug, Default)]
@@ -300,13 +297,11 @@ impl World {
 /// Asks again while nothing happened because the server could not be reached: that of a machine which has other things
 /// to do is slow now and then, and that is no fault of a history.
 async fn available<T, F: Future<Output = Result<T, Error>>>(ask: impl Fn() -> F) -> Result<T, Error> {
-    let start = Instant::now();
-    loop {
-        match ask().await {
-            Err(Error::Unavailable { .. }) if start.elapsed() < AWAY_LIMIT => sleep(ASK_AGAIN).await,
-            answer => return answer,
-        }
-    }
+    eventually("the server can be reached", AWAY_LIMIT, async || match ask().await {
+        Err(Error::Unavailable { .. }) => None,
+        answer => Some(answer),
+    })
+    .await
 }
 
 /// The envelope of a job, of which only the beginning matters here.
