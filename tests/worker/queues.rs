@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use support::eventually;
 use task_runtime::job::QueueName;
 
 use crate::fixture::*;
@@ -22,15 +23,18 @@ pub(crate) async fn a_queue_of_higher_order_goes_first(bench: Bench) {
 }
 
 pub(crate) async fn weights_share_the_permits(bench: Bench) {
-    enqueue(&bench, "three", 300).await;
-    enqueue(&bench, "one", 300).await;
-    let worker = bench.bare_worker().weighted_queue("three", 3).weighted_queue("one", 1).concurrency(4).burst(true);
-    bench.start(worker).ended().await;
-    let notes = bench.notes.all();
-    assert_eq!(notes.len(), 600);
-    // While both queues have jobs, three of four are from the first; 100 of 200 would be equal parts.
-    let threes = notes[..200].iter().filter(|note| *note == "three").count();
-    assert!((120..=180).contains(&threes), "{threes} of the first 200");
+    for queue in ["one", "three"] {
+        let jobs = (0..20).map(|_| WaitForGo::new(queue).options().queue(queue));
+        bench.client.enqueue_all(jobs).await.unwrap();
+    }
+    let worker = bench.bare_worker().weighted_queue("three", 3).weighted_queue("one", 1).concurrency(8).burst(true);
+    let worker = bench.start(worker);
+    let begun = |queue| bench.notes.all().iter().filter(|note| **note == format!("begin {queue}")).count();
+    eventually("all permits are taken", BOUND, async || (begun("three") + begun("one") == 8).then_some(())).await;
+    assert_eq!((begun("three"), begun("one")), (6, 2));
+    bench.notes.add("go");
+    worker.ended().await;
+    assert_eq!((begun("three"), begun("one")), (20, 20));
 }
 
 pub(crate) async fn no_more_jobs_run_at_a_time_than_there_are_permits(bench: Bench) {
