@@ -14,6 +14,8 @@ use tokio::sync::oneshot;
 use super::Gone;
 use super::dial::Writer;
 
+/// So many commands are written at once by who brings the last of them: the server begins while others still ask.
+const WRITE_AT: usize = 16;
 /// Most bytes of room that are kept for the next requests.
 const MAX_KEPT: usize = 256 * 1024;
 
@@ -35,6 +37,9 @@ struct Unwritten {
     bytes: Vec<u8>,
     /// As many of them are written already.
     written: usize,
+    commands: usize,
+    /// Whether the driver waits for room to write them.
+    blocked: bool,
 }
 
 /// Who waits for the next `wanted` answers.
@@ -50,19 +55,21 @@ impl Traffic {
         Self { state: Mutex::new(Ok(open)), driver: AtomicWaker::new() }
     }
 
-    /// Writes commands, at once when nothing else is under way. Otherwise the driver does, with those of others who ask
-    /// meanwhile.
+    /// Writes commands, at once when nothing else is under way or many wait to be written. Otherwise the driver does,
+    /// with those of others who ask meanwhile.
     pub(super) fn send(&self, commands: &[&Cmd]) -> Result<oneshot::Receiver<Vec<Value>>, Gone> {
         let (reply, answers) = oneshot::channel();
         let came = Vec::with_capacity(commands.len());
         let written = {
             let mut state = self.state();
             let open = open(&mut state)?;
-            let alone = open.waiting.is_empty() && open.unwritten.bytes.is_empty();
+            let alone = open.waiting.is_empty();
             commands.iter().for_each(|command| command.write_packed_command(&mut open.unwritten.bytes));
+            open.unwritten.commands += commands.len();
             open.waiting.push_back(Waiting { wanted: commands.len(), came, reply });
+            let at_once = (alone || open.unwritten.commands >= WRITE_AT) && !open.unwritten.blocked;
             // What does not fit now is the driver's, which sees an error again.
-            alone && matches!(open.write(&mut Context::from_waker(Waker::noop())), Poll::Ready(Ok(())))
+            at_once && matches!(open.write(&mut Context::from_waker(Waker::noop())), Poll::Ready(Ok(())))
         };
         if !written {
             self.driver.wake();
@@ -82,7 +89,11 @@ impl Traffic {
 
     /// Writes as much as goes.
     pub(super) fn write(&self, context: &mut Context) -> Result<Poll<()>, Gone> {
-        match open(&mut self.state())?.write(context) {
+        let mut state = self.state();
+        let open = open(&mut state)?;
+        let written = open.write(context);
+        open.unwritten.blocked = written.is_pending();
+        match written {
             Poll::Ready(Ok(())) => Ok(Poll::Ready(())),
             Poll::Ready(Err(error)) => Err(Gone(error.to_string())),
             Poll::Pending => Ok(Poll::Pending),
@@ -149,7 +160,7 @@ fn open(state: &mut Result<Open, Gone>) -> Result<&mut Open, Gone> {
 
 impl Open {
     fn write(&mut self, context: &mut Context) -> Poll<io::Result<()>> {
-        let Unwritten { bytes, written } = &mut self.unwritten;
+        let Unwritten { bytes, written, commands, .. } = &mut self.unwritten;
         while *written < bytes.len() {
             match ready!(Pin::new(&mut self.writer).poll_write(context, &bytes[*written..]))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
@@ -157,7 +168,7 @@ impl Open {
             }
         }
         ready!(Pin::new(&mut self.writer).poll_flush(context))?;
-        *written = 0;
+        (*written, *commands) = (0, 0);
         bytes.clear();
         bytes.shrink_to(MAX_KEPT);
         Poll::Ready(Ok(()))
