@@ -2,15 +2,19 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use support::redis::FromRedisValue;
-use support::{Place, Server, WallClock, eventually, shared_redis};
-use task_runtime::cache::Cache;
+use support::{Fault, Line, On, Place, Proxy, Server, WallClock, Way, When, eventually, shared_redis, shared_valkey};
+use task_runtime::cache::{Cache, CacheError, OnOutage};
 
 use crate::fixture::{BOUND, Raw};
 
 const DAY_MS: i64 = 86_400_000;
+/// How late answers are that are lost.
+const LATE: Duration = Duration::from_millis(300);
+/// Time to live of a lock whose answer is lost.
+const TTL: Duration = Duration::from_secs(60);
 
 pub(crate) async fn one_holder_has_it_at_a_time(raw: &Raw) {
     let (taken, count, last) = (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(0));
@@ -138,4 +142,64 @@ async fn a_fencing_number_grows_though_the_clock_goes_back_or_the_last_one_is_fo
     server.command(&["FLUSHALL"]);
     let third = take().await;
     assert!(third > second, "{second} {third}");
+}
+
+/// The server takes the lock and the answer is lost: who asked has it, does not wait for that, and nobody else.
+async fn a_lock_whose_answer_is_lost_is_had(raw: &Raw, server: &Server) {
+    let number = |name: &str, field: &str| {
+        let key = format!("{}:!lock:{name}", raw.prefix);
+        u64::from_redis_value(server.command(&["HGET", &key, field])).expect("it is a number")
+    };
+    for (on_outage, fault) in [
+        (OnOutage::Fail, Fault::Cut),
+        (OnOutage::Miss, Fault::Cut),
+        (OnOutage::Fail, Fault::Truncate(3)),
+        (OnOutage::Miss, Fault::Truncate(0)),
+    ] {
+        let proxy = Proxy::to(server.port());
+        let cache = raw.builder().url(proxy.url()).on_outage(on_outage).deadline(BOUND).build().unwrap();
+        // It is connected, and the proxy knows the script.
+        let other = cache.lock("other").acquire().await.unwrap().unwrap();
+        assert!(other.release().await.unwrap());
+        let asked = proxy.seen(On::Script("lock"));
+        let lost = proxy.inject(On::Script("lock"), When::Nth(1), fault.clone());
+        proxy.set(Way::Replies, Line::delay(LATE));
+        let begun = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        let lock = cache.lock("it").ttl(TTL).without_renewal().acquire().await.unwrap().expect("it is free");
+        proxy.heal();
+        assert_eq!((lost.hits(), proxy.seen(On::Script("lock")) - asked), (1, 2), "{fault:?}");
+        assert_eq!(number("it", "fence"), lock.fencing(), "{fault:?}");
+        let until = u128::from(number("it", "until"));
+        assert!(until >= (begun + LATE + TTL).as_millis(), "it has all of its time: {until} {begun:?}");
+        assert!(raw.cache().lock("it").acquire().await.unwrap().is_none(), "two have it");
+        assert!(!lock.lost().is_cancelled());
+        let fencing = lock.fencing();
+        assert!(lock.release().await.unwrap());
+        let next = raw.cache().lock("it").acquire().await.unwrap().expect("nobody has it");
+        assert!(next.fencing() > fencing);
+        assert!(next.release().await.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn a_lock_whose_answer_is_lost_on_redis_is_had() {
+    a_lock_whose_answer_is_lost_is_had(&Raw::at(Place::redis()), shared_redis()).await;
+}
+
+#[tokio::test]
+async fn a_lock_whose_answer_is_lost_on_valkey_is_had() {
+    a_lock_whose_answer_is_lost_is_had(&Raw::at(Place::valkey()), shared_valkey()).await;
+}
+
+/// No answer ever comes: it is asked for a few times, and nothing is said that is not known.
+#[tokio::test]
+async fn a_lock_whose_answers_are_all_lost_may_be_held() {
+    let raw = Raw::at(Place::redis());
+    let proxy = Proxy::to(shared_redis().port());
+    let cache = raw.builder().url(proxy.url()).build().unwrap();
+    let lost = proxy.inject(On::Script("lock"), When::Always, Fault::Cut);
+    let error = cache.lock("it").acquire().await.unwrap_err();
+    assert!(matches!(error, CacheError::Unknown { .. }), "{error}");
+    assert_eq!(lost.hits(), 3);
+    assert!(raw.cache().lock("it").acquire().await.unwrap().is_none(), "it was taken");
 }

@@ -88,6 +88,8 @@ impl LockRequest<'_> {
     ///
     /// # Errors
     /// [`CacheError::Argument`] for a time outside of what is allowed, [`CacheError::Name`], and those of every call.
+    /// When a connection dies before the answer comes, it is asked for again. After [`CacheError::Unknown`], and after an
+    /// outage that is a miss, nobody may have the lock until its time to live is over.
     ///
     /// # Cancel safety
     /// When the future is dropped, a lock that was just taken is free after its time to live.
@@ -100,7 +102,7 @@ impl LockRequest<'_> {
         }
         let (cache, key) = (self.cache, self.cache.keys().lock(self.name)?);
         let (end, mut pause) = (Instant::now() + self.wait, FIRST_PAUSE);
-        // One token for all tries: when an answer is lost, the next try finds its own lock.
+        // One token for all tries: when an answer is lost, the store asks again and finds its own lock.
         let token = new_token();
         loop {
             let asked = Instant::now();

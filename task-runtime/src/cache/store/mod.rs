@@ -55,7 +55,8 @@ pub(super) trait Store: Send + Sync + 'static {
     fn tags<'a>(&'a self, keys: &'a [String]) -> Answer<'a, Vec<Option<u64>>>;
 
     /// Takes a lock for `ttl`, and gives its fencing number; `None` when another has it. With the token of who has it, it
-    /// stays as it is. When it is free again, the last number is remembered for `memory`.
+    /// keeps its number and lives for `ttl` from now on, so that it is asked for again when the answer is lost soon. When
+    /// it is free again, the last number is remembered for `memory`.
     fn lock<'a>(&'a self, key: &'a str, token: &'a str, ttl: Duration, memory: Duration) -> Answer<'a, Option<u64>>;
 
     /// Lets a lock live for `ttl` from now on; `false` when it is not, or no longer, held with this token.

@@ -176,14 +176,17 @@ impl Store for MemoryStore {
     fn lock<'a>(&'a self, key: &'a str, token: &'a str, ttl: Duration, memory: Duration) -> Answer<'a, Option<u64>> {
         let now_us = u64::try_from(self.now_us()).unwrap_or_default();
         self.with(|space, now| {
-            let last = match space.get(key, now) {
+            let fence = match space.get(key, now) {
                 Some(Held { value: Value::Lock { token: holder, until, fence }, .. }) if *until > now => {
-                    return Ok((holder == token).then_some(*fence));
+                    if holder != token {
+                        return Ok(None);
+                    }
+                    *fence
                 }
-                Some(Held { value: Value::Lock { fence, .. }, .. }) => *fence,
-                _ => 0,
+                Some(Held { value: Value::Lock { fence, .. }, .. }) => now_us.max(*fence + 1),
+                _ => now_us,
             };
-            let (fence, until) = (now_us.max(last + 1), now.saturating_add(whole_ms(ttl)));
+            let until = now.saturating_add(whole_ms(ttl));
             let end = until.saturating_add(whole_ms(memory));
             space.put(key, Value::Lock { token: token.to_owned(), until, fence }, Some(end));
             Ok(Some(fence))
@@ -253,6 +256,19 @@ mod tests {
         store.lock("other", "a", TTL, TTL).await.unwrap().unwrap();
         let second = store.lock("it", "b", TTL, TTL).await.unwrap().unwrap();
         assert!(second > first, "{first} {second}");
+    }
+
+    #[tokio::test]
+    async fn who_has_a_lock_and_asks_again_keeps_its_number_and_has_all_of_its_time() {
+        let store = MemoryStore::new(10, 10_000);
+        let first = store.lock("it", "a", Duration::from_secs(1), Duration::ZERO).await.unwrap().unwrap();
+        assert_eq!(store.lock("it", "a", TTL, TTL).await.unwrap(), Some(first));
+        let left = store.left("it").await.unwrap();
+        assert!(matches!(left, Left::Ms(left) if left > whole_ms(TTL)), "{left:?}");
+        assert_eq!(store.lock("it", "b", TTL, TTL).await.unwrap(), None);
+        assert!(store.unlock("it", "a").await.unwrap());
+        let next = store.lock("it", "a", TTL, TTL).await.unwrap().unwrap();
+        assert!(next > first, "given back, it is taken anew: {first} {next}");
     }
 
     #[tokio::test]

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use futures_util::future::{try_join, try_join_all};
 use redis::{Cmd, Value, cmd};
+use tokio::time::Instant;
 
 use self::replica::Replica;
 use super::{Added, Answer, Command, End, Left, Life, Page, Store, When};
@@ -27,6 +28,10 @@ const FEW_ARGS: usize = 6;
 const FEW_BYTES: usize = 64;
 /// How long an answer is waited for at least, before its connection is given up.
 const MIN_ANSWER: Duration = Duration::from_millis(500);
+/// How often a lock is asked for again, with the same token, when the answer was lost.
+const LOCKED_AGAIN: u32 = 2;
+/// It is if the answer was lost so soon; after a time-out whoever asked has waited long enough.
+const LOCK_AGAIN_WITHIN: Duration = Duration::from_secs(1);
 
 type Asked<'a, T> = Pin<Box<dyn Future<Output = Result<T, Fault>> + Send + 'a>>;
 
@@ -234,8 +239,26 @@ impl Store for RedisStore {
     }
 
     fn lock<'a>(&'a self, key: &'a str, token: &'a str, ttl: Duration, memory: Duration) -> Answer<'a, Option<u64>> {
-        let call = call(&script::LOCK, key).arg(token).arg(whole_ms(ttl)).arg(whole_ms(memory));
-        Box::pin(self.call(key, call, reply::fence))
+        Box::pin(async move {
+            let ask = || {
+                let call = call(&script::LOCK, key).arg(token).arg(whole_ms(ttl)).arg(whole_ms(memory));
+                self.call(key, call, reply::fence)
+            };
+            let asked = Instant::now();
+            let mut answer = ask().await;
+            for _ in 0..LOCKED_AGAIN {
+                if !matches!(answer, Err(CacheError::Unknown { .. })) || asked.elapsed() >= LOCK_AGAIN_WITHIN {
+                    break;
+                }
+                // It may be held by now, and would be for all of its time, by nobody.
+                match ask().await {
+                    again @ (Ok(_) | Err(CacheError::Unknown { .. })) => answer = again,
+                    // It says nothing of the try before, which may have taken the lock.
+                    Err(_) => break,
+                }
+            }
+            answer
+        })
     }
 
     fn renew<'a>(&'a self, key: &'a str, token: &'a str, ttl: Duration) -> Answer<'a, bool> {
