@@ -43,6 +43,7 @@ macro_rules! everywhere {
                 groups {
                     a_tag_invalidates_all_that_bear_it_and_nothing_else
                     a_tag_lives_as_long_as_what_bears_it
+                    a_tag_lives_on_with_what_bears_it
                     more_tags_than_allowed_are_refused
                     versions_know_nothing_of_each_other
                 }

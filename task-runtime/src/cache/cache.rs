@@ -255,7 +255,8 @@ impl Cache {
         Ok(Ttl::of_left(self.ask(Left::Missing, |store| store.left(&key)).await?))
     }
 
-    /// Lets a key live for as long as the cache keeps values, from now on, and says whether there is one.
+    /// Lets a key live for as long as the cache keeps values, from now on, and says whether there is one. As with
+    /// [`expire`](Self::expire), its tags live on with it.
     ///
     /// # Errors
     /// Those of every call.
@@ -263,7 +264,8 @@ impl Cache {
         self.expire(key, self.shared.ttl).await
     }
 
-    /// Lets a key live for `ttl` from now on, and says whether there is one.
+    /// Lets a key live for `ttl` from now on, and says whether there is one. The tags of a value live as long as it does:
+    /// for a value that has some that is one more round trip.
     ///
     /// # Errors
     /// [`CacheError::Argument`] for a time outside of what is allowed.
@@ -276,6 +278,7 @@ impl Cache {
     }
 
     /// Lets a key live until `at`, and says whether there is one. A time that has passed removes it.
+    /// Its tags live on with it, as with [`expire`](Self::expire).
     ///
     /// # Errors
     /// Those of every call.
@@ -284,7 +287,8 @@ impl Cache {
         self.end(key, End::AtMs(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))).await
     }
 
-    /// Lets a key live until it is deleted, and says whether there is one.
+    /// Lets a key live until it is deleted, and says whether there is one. So do its tags, as with
+    /// [`expire`](Self::expire).
     ///
     /// # Errors
     /// Those of every call.
@@ -331,7 +335,9 @@ impl Cache {
 
     async fn end(&self, key: &str, end: End) -> Result<bool, CacheError> {
         let key = self.keys.of(key)?;
-        self.ask(false, |store| store.expire(&key, end)).await
+        let Some(ended) = self.ask(None, |store| store.expire(&key, end)).await? else { return Ok(false) };
+        self.keep_tags(&ended).await?;
+        Ok(true)
     }
 
     pub(super) fn keys(&self) -> &Keys {

@@ -85,6 +85,12 @@ impl<'a> Entry<'a> {
         if says_something { Entry::read(bytes).map(|entry| entry.head) } else { None }
     }
 
+    /// The names of the tags of an entry that was stored under `key`; its head is enough.
+    pub(super) fn tags_of(key: &str, bytes: &[u8]) -> Vec<String> {
+        let head = if Entry::is_of(key, bytes) { Entry::head_of(bytes) } else { None };
+        head.unwrap_or_default().tags.into_iter().map(|(name, _)| name).collect()
+    }
+
     /// Has an entry belong to another key.
     pub(super) fn move_to(key: &str, bytes: &mut [u8]) {
         bytes[2..10].copy_from_slice(&mark(key));
@@ -190,6 +196,9 @@ mod tests {
             let mut bytes = Entry::start("key", Form::Json, compression, &head, 3);
             bytes.extend(b"abc");
             assert!(Entry::is_of("key", &bytes) && !Entry::is_of("kez", &bytes));
+            let names: Vec<_> = head.tags.iter().map(|(name, _)| name.clone()).collect();
+            assert_eq!(Entry::tags_of("key", &bytes[..bytes.len() - 3]), names, "also without its value");
+            assert!(Entry::tags_of("kez", &bytes).is_empty());
             let entry = Entry::read(&bytes).unwrap();
             assert_eq!(
                 (&entry.head, entry.compression, entry.length, entry.value),

@@ -7,7 +7,8 @@
 use super::cache::Cache;
 use super::entry::Entry;
 use super::error::{CacheError, argument};
-use super::store::{Left, Life};
+use super::store::{End, Ended, Left, Life};
+use super::ttl::MAX_TTL;
 
 /// Most tags of one entry.
 pub const MAX_TAGS: usize = 16;
@@ -54,6 +55,22 @@ impl Cache {
         };
         let numbers = futures_util::future::try_join_all(tags.iter().map(number)).await?;
         Ok((!numbers.iter().any(|(_, number)| *number == 0)).then_some(numbers))
+    }
+
+    /// Lets the tags of an entry that has another end live as long as it does.
+    pub(super) async fn keep_tags(&self, ended: &Ended) -> Result<(), CacheError> {
+        let end = match ended.left {
+            Left::Missing => return Ok(()),
+            // A server cannot add to an end that is out of all time.
+            Left::Ms(ms) if u128::from(ms.unsigned_abs()) <= MAX_TTL.as_millis() => {
+                End::InMsOrLater(ms + TAG_OUTLIVES_MS)
+            }
+            Left::Ms(_) | Left::Forever => End::Never,
+        };
+        let keys = ended.tags.iter().map(|tag| self.keys().tag(tag)).collect::<Result<Vec<_>, CacheError>>()?;
+        // What has no number any more was invalidated, and stays so.
+        let keep = async |key: &String| self.ask(None, |store| store.expire(key, end)).await;
+        futures_util::future::try_join_all(keys.iter().map(keep)).await.map(drop)
     }
 
     /// The entry under a key, if its time is not over and no tag of it was invalidated.
@@ -104,5 +121,57 @@ impl Cache {
         let keys: Vec<String> = tags.iter().map(|(tag, _)| self.keys().tag(tag)).collect::<Result<_, CacheError>>()?;
         let now = self.ask(vec![None; keys.len()], |store| store.tags(&keys)).await?;
         Ok(tags.into_iter().zip(now).filter(|((_, then), now)| *now != Some(*then)).map(|(tag, _)| tag).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use tokio::time::advance;
+
+    use super::*;
+    use crate::cache::Ttl;
+
+    const SHORT: Duration = Duration::from_secs(10);
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    /// Every way to let a key live on, for an hour or for ever; says whether it is there.
+    async fn lives_on(cache: &Cache, key: &str, way: usize) -> Option<bool> {
+        let answer = match way {
+            0 => cache.touch(key).await,
+            1 => cache.expire(key, HOUR).await,
+            // The clock of the wall stands still in a test.
+            2 => cache.expire_at(key, SystemTime::now() + 10 * HOUR).await,
+            3 => cache.persist(key).await,
+            4 => cache.expire(key, Ttl::Forever).await,
+            _ => return None,
+        };
+        Some(answer.unwrap())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_lives_on_in_memory_is_valid_until_its_end() {
+        let cache = Cache::builder().ttl(HOUR).build().unwrap();
+        for way in 0.. {
+            cache.set("it", &way).ttl(SHORT).tags(["t"]).await.unwrap();
+            let Some(there) = lives_on(&cache, "it", way).await else { break };
+            assert!(there, "way {way}");
+            advance(HOUR - SHORT).await;
+            assert_eq!(cache.get::<usize>("it").await.unwrap(), Some(way), "way {way}");
+            cache.invalidate_tags(["t"]).await.unwrap();
+            assert_eq!(lives_on(&cache, "it", way).await, Some(true), "it is there until its end");
+            assert_eq!(cache.get::<usize>("it").await.unwrap(), None, "what was invalidated stays so: way {way}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_tag_that_others_need_for_longer_is_left_to_them() {
+        let cache = Cache::in_memory();
+        cache.set("long", &1).ttl(HOUR).tags(["t"]).await.unwrap();
+        cache.set("it", &1).ttl(HOUR).tags(["t"]).await.unwrap();
+        assert!(cache.expire("it", SHORT).await.unwrap());
+        advance(HOUR - SHORT).await;
+        assert_eq!(cache.get::<u32>("long").await.unwrap(), Some(1));
     }
 }

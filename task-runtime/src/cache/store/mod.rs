@@ -42,8 +42,8 @@ pub(super) trait Store: Send + Sync + 'static {
     /// What is left of the time of a key.
     fn left<'a>(&'a self, key: &'a str) -> Answer<'a, Left>;
 
-    /// Gives a key another end, and says whether there is one.
-    fn expire<'a>(&'a self, key: &'a str, end: End) -> Answer<'a, bool>;
+    /// Gives a key another end; `None` when there is no such key.
+    fn expire<'a>(&'a self, key: &'a str, end: End) -> Answer<'a, Option<Ended>>;
 
     /// Counts an entry up.
     fn add<'a>(&'a self, key: &'a str, by: i64) -> Answer<'a, Added>;
@@ -104,9 +104,20 @@ pub(super) enum Left {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
     InMs(i64),
+    /// The same, or as before if that is later.
+    InMsOrLater(i64),
     /// In milliseconds since 1970.
     AtMs(i64),
     Never,
+}
+
+/// What has another end now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Ended {
+    /// Missing when that end has passed.
+    pub(super) left: Left,
+    /// The tags of an entry, which are needed for as long.
+    pub(super) tags: Vec<String>,
 }
 
 /// What became of counting up.

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use self::commands::whole_number;
 use self::glob::is_like;
 use self::space::{Held, Space, Value};
-use super::{Added, Answer, Command, End, Left, Life, Page, Store, When};
+use super::{Added, Answer, Command, End, Ended, Left, Life, Page, Store, When};
 use crate::cache::entry::{Entry, Form};
 use crate::cache::error::CacheError;
 use crate::cache::raw::Reply;
@@ -125,15 +125,20 @@ impl Store for MemoryStore {
         self.with(|space, now| Ok(space.left(key, now)))
     }
 
-    fn expire<'a>(&'a self, key: &'a str, end: End) -> Answer<'a, bool> {
+    fn expire<'a>(&'a self, key: &'a str, end: End) -> Answer<'a, Option<Ended>> {
         self.with(|space, now| {
-            let Some(held) = space.get_mut(key, now) else { return Ok(false) };
+            let Some(held) = space.get_mut(key, now) else { return Ok(None) };
+            let tags = match &held.value {
+                Value::Bytes(bytes) => Entry::tags_of(key, bytes),
+                _ => Vec::new(),
+            };
             held.end = match end {
                 End::InMs(ms) => Some(now.saturating_add(ms)),
+                End::InMsOrLater(ms) => held.end.map(|end| end.max(now.saturating_add(ms))),
                 End::AtMs(ms) => Some(ms),
                 End::Never => None,
             };
-            Ok(true)
+            Ok(Some(Ended { left: space.left(key, now), tags }))
         })
     }
 

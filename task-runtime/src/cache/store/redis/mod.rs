@@ -13,7 +13,7 @@ use redis::{Cmd, Value, cmd};
 use tokio::time::Instant;
 
 use self::replica::Replica;
-use super::{Added, Answer, Command, End, Left, Life, Page, Store, When};
+use super::{Added, Answer, Command, End, Ended, Left, Life, Page, Store, When};
 use crate::cache::error::{CacheError, argument, of_fault, setting};
 use crate::cache::raw::Reply;
 use crate::cache::script::Call;
@@ -210,20 +210,15 @@ impl Store for RedisStore {
         Box::pin(self.send(key, Request::plain(one("PTTL", key)), reply::left))
     }
 
-    fn expire<'a>(&'a self, key: &'a str, end: End) -> Answer<'a, bool> {
-        Box::pin(async move {
-            let command = match end {
-                End::InMs(ms) => one("PEXPIRE", key).arg(ms).take(),
-                End::AtMs(ms) => one("PEXPIREAT", key).arg(ms).take(),
-                End::Never => one("PERSIST", key),
-            };
-            let changed = self.send(key, Request::plain(command), reply::truth).await?;
-            if changed || end != End::Never {
-                return Ok(changed);
-            }
-            // One that has no end already is there, too.
-            self.send(key, Request::plain(one("EXISTS", key)), reply::truth).await
-        })
+    fn expire<'a>(&'a self, key: &'a str, end: End) -> Answer<'a, Option<Ended>> {
+        let call = call(&script::EXPIRE, key);
+        let call = match end {
+            End::InMs(ms) => call.arg("PEXPIRE").arg(ms),
+            End::InMsOrLater(ms) => call.arg("PEXPIRE").arg(ms).arg("GT"),
+            End::AtMs(ms) => call.arg("PEXPIREAT").arg(ms),
+            End::Never => call.arg("PERSIST"),
+        };
+        Box::pin(self.call(key, call, |reply| reply::ended(key, reply)))
     }
 
     fn add<'a>(&'a self, key: &'a str, by: i64) -> Answer<'a, Added> {

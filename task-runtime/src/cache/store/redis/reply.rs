@@ -2,7 +2,7 @@
 
 use redis::Value;
 
-use super::super::{Added, Left};
+use super::super::{Added, Ended, Left};
 use crate::cache::entry::Entry;
 use crate::cache::raw::Reply;
 use crate::connection::Malformed;
@@ -80,6 +80,19 @@ pub(super) fn left(reply: Value) -> Answer<Left> {
         Value::Int(-1) => Ok(Left::Forever),
         Value::Int(ms @ 0..) => Ok(Left::Ms(ms)),
         other => Err(another("a time", &other)),
+    }
+}
+
+/// What is left of the time of a key, and the head of what is there if it has tags.
+pub(super) fn ended(key: &str, reply: Value) -> Answer<Option<Ended>> {
+    let parts = match reply {
+        Value::Nil => return Ok(None),
+        Value::Array(parts) => parts,
+        other => return Err(another("a time and a head", &other)),
+    };
+    match <[Value; 2]>::try_from(parts) {
+        Ok([time, Value::BulkString(head)]) => Ok(Some(Ended { left: left(time)?, tags: Entry::tags_of(key, &head) })),
+        _ => Err(Malformed("expected a time and a head".into())),
     }
 }
 

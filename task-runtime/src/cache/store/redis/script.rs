@@ -6,6 +6,7 @@ use crate::cache::script::scripts;
 scripts! {
     ADD "add" "" [];
     COMMAND "command" "" [];
+    EXPIRE "expire" " flags=allow-oom" [];
     LOCK "lock" "" ["clock"];
     RENEW "renew" " flags=allow-oom" ["clock"];
     SET_MANY "set_many" "" [];
