@@ -3,10 +3,10 @@
 use std::time::{Duration, SystemTime};
 
 use support::redis::FromRedisValue;
-use support::{On, Proxy, Server, eventually, shared_redis};
+use support::{On, Place, Proxy, Server, eventually, shared_redis};
 use task_runtime::cache::{Cache, MAX_KEY_BYTES, MAX_TAGS, Ttl};
 
-use crate::fixture::{BOUND, Place, Raw, Redis};
+use crate::fixture::{BOUND, Raw};
 
 const HOUR: Duration = Duration::from_secs(3600);
 /// For how long a value is stored that is to live on.
@@ -90,7 +90,7 @@ pub(crate) async fn a_tag_lives_on_with_what_bears_it(raw: &Raw) {
 
 #[tokio::test]
 async fn what_has_no_tags_lives_on_with_one_request() {
-    let raw = Redis::make();
+    let raw = Raw::at(Place::redis());
     let proxy = Proxy::to(shared_redis().port());
     let cache = raw.builder().url(proxy.url()).build().unwrap();
     cache.set("it", &1).await.unwrap();
