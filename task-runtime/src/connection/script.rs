@@ -36,6 +36,14 @@ impl Source {
         command
     }
 
+    /// What tells a server of it ahead of its calls.
+    #[cfg(feature = "cli")]
+    pub(crate) fn load(&self) -> Cmd {
+        let mut command = redis::cmd("SCRIPT");
+        command.arg("LOAD").arg(&self.text);
+        command
+    }
+
     /// Sends a call of it, and has `read` read what it answers. A server that does not know the script learns it on
     /// the way.
     pub(crate) async fn send<T>(

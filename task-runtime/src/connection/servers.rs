@@ -90,6 +90,18 @@ impl Servers {
         self.search(|node| async move { node.subscribe(channel).await }).await
     }
 
+    /// A connection of the crate `redis` to the server that has `key`.
+    #[cfg(feature = "cli")]
+    pub(crate) async fn bare(&self, key: &str) -> Result<redis::aio::MultiplexedConnection, Fault> {
+        // The answer teaches which one that is.
+        self.send(key, &Request::plain(redis::cmd("EXISTS").arg(key).take()), |_| Ok(())).await?;
+        let node = self.known().node_of(key);
+        let config = redis::AsyncConnectionConfig::new();
+        let config = config.set_connection_timeout(Some(CONNECT_LIMIT)).set_response_timeout(Some(self.limits.block));
+        let connect = node.address().client().get_multiplexed_async_connection_with_config(&config).await;
+        connect.map_err(|error| Fault::Away(error.to_string()))
+    }
+
     /// Sends a request that any of the servers can answer, and tells which one did.
     #[cfg(feature = "cache")]
     pub(super) async fn any<T>(

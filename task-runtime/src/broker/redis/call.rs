@@ -61,6 +61,13 @@ impl Call {
         }
     }
 
+    /// The command alone, for a client that is not ours.
+    #[cfg(feature = "cli")]
+    pub(super) fn bare(self) -> Cmd {
+        // The text around a script takes the last argument for the number of the request.
+        self.arg(0).command
+    }
+
     pub(super) fn arg(mut self, value: impl ToRedisArgs) -> Self {
         self.command.arg(value);
         self

@@ -15,7 +15,7 @@ mod verbs;
 pub(crate) mod fuzzing;
 
 #[cfg(feature = "cli")]
-pub(crate) use floor::FLOOR_BATCH;
+pub(crate) use floor::{FLOOR_BATCH, Floor};
 #[cfg(feature = "cli")]
 pub(crate) use usage::{ServerKind, Usage};
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::broker::redis::FLOOR_BATCH;
+use crate::broker::redis::{FLOOR_BATCH, Floor};
 use crate::broker::{Broker as _, Due, Incarnation, MAX_TURN, NewJob, Retention, Turn, TurnAnswer};
 use crate::cli::Exit;
 use crate::error::Error;
@@ -33,8 +33,8 @@ pub(super) async fn measure(scratch: &Scratch, scale: Scale, report: &mut Report
     for waiting in backlogs {
         let bare = Bare::begin(scratch).await?;
         fill(scratch, &bare.queue, waiting, SMALL).await?;
-        let floor = scratch.queue();
-        fill_floor(scratch, &floor, waiting, SMALL).await?;
+        let floor = scratch.broker().floor(scratch.queue()).await?;
+        fill_floor(&floor, waiting, SMALL).await?;
         beside.push(Beside { waiting, bare, costs: Vec::new(), floor, floor_costs: Vec::new() });
     }
     // In turn, so that a machine that becomes slower does so for all of them.
@@ -63,7 +63,7 @@ struct Beside<'a> {
     waiting: u64,
     bare: Bare<'a>,
     costs: Vec<Cost>,
-    floor: QueueName,
+    floor: Floor<'a>,
     floor_costs: Vec<Cost>,
 }
 
@@ -75,11 +75,10 @@ impl Beside<'_> {
 }
 
 /// The same batches with the floor's scripts.
-async fn work_of_floor(scratch: &Scratch, queue: &QueueName) -> Result<Cost, Exit> {
-    let meter = Meter::start(scratch.broker(), queue).await?;
-    let floor = scratch.broker().floor(queue);
+async fn work_of_floor(scratch: &Scratch, floor: &Floor<'_>) -> Result<Cost, Exit> {
+    let meter = Meter::start(scratch.broker(), floor.queue()).await?;
     for _ in 0..BATCHES {
-        fill_floor(scratch, queue, FLOOR_BATCH as u64, SMALL).await?;
+        fill_floor(floor, FLOOR_BATCH as u64, SMALL).await?;
         let (ids, _payloads) = floor.take().await?;
         floor.finish(&ids).await?;
     }

@@ -91,10 +91,9 @@ async fn worker(
 
 /// The same with the floor's scripts, and no job is looked into.
 async fn floor(scratch: &Scratch, jobs: u64, bytes: usize) -> Result<Cost, Exit> {
-    let queue = scratch.queue();
-    fill_floor(scratch, &queue, jobs, bytes).await?;
-    let floor = scratch.broker().floor(&queue);
-    let meter = Meter::start(scratch.broker(), &queue).await?;
+    let floor = scratch.broker().floor(scratch.queue()).await?;
+    fill_floor(&floor, jobs, bytes).await?;
+    let meter = Meter::start(scratch.broker(), floor.queue()).await?;
     let calls = jobs.div_ceil(FLOOR_BATCH as u64);
     let rounds = stream::iter(0..calls).map(|_| async {
         let (ids, _payloads) = floor.take().await?;

@@ -2,7 +2,7 @@
 
 use futures_util::{StreamExt as _, TryStreamExt as _, future, stream};
 
-use crate::broker::redis::FLOOR_BATCH;
+use crate::broker::redis::{FLOOR_BATCH, Floor};
 use crate::cli::Exit;
 use crate::client::Enqueue;
 use crate::job::{JobId, QueueName};
@@ -28,8 +28,9 @@ pub(super) async fn measure(scratch: &Scratch, scale: Scale, report: &mut Report
         let jobs = scale.jobs / fewer;
         let (mut floors, mut bulks) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
-            floors.push(timed(scratch, jobs, async |queue| fill_floor(scratch, queue, jobs, bytes).await).await?);
-            bulks.push(timed(scratch, jobs, async |queue| fill(scratch, queue, jobs, bytes).await).await?);
+            let (floor, queue) = (scratch.broker().floor(scratch.queue()).await?, scratch.queue());
+            floors.push(timed(scratch, floor.queue(), jobs, fill_floor(&floor, jobs, bytes)).await?);
+            bulks.push(timed(scratch, &queue, jobs, fill(scratch, &queue, jobs, bytes)).await?);
         }
         let (floor, bulk) = (Cost::median(&floors), Cost::median(&bulks));
         let what = format!("enqueue in bulk, {bytes} B");
@@ -44,8 +45,9 @@ pub(super) async fn measure(scratch: &Scratch, scale: Scale, report: &mut Report
     let jobs = scale.jobs / 4;
     let (mut ones, mut manies) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        ones.push(timed(scratch, alone, async |queue| callers(scratch, queue, 1, alone).await).await?);
-        manies.push(timed(scratch, jobs, async |queue| callers(scratch, queue, CALLERS, jobs).await).await?);
+        let (one, many) = (scratch.queue(), scratch.queue());
+        ones.push(timed(scratch, &one, alone, callers(scratch, &one, 1, alone)).await?);
+        manies.push(timed(scratch, &many, jobs, callers(scratch, &many, CALLERS, jobs)).await?);
     }
     let (one, many) = (Cost::median(&ones), Cost::median(&manies));
     report.add(Row::new("enqueue, one caller", one.per_second, "jobs/s"));
@@ -56,14 +58,15 @@ pub(super) async fn measure(scratch: &Scratch, scale: Scale, report: &mut Report
     Ok(())
 }
 
+/// What it costs to put `jobs` into a queue.
 async fn timed(
     scratch: &Scratch,
+    queue: &QueueName,
     jobs: u64,
-    work: impl AsyncFnOnce(&QueueName) -> Result<(), Exit>,
+    work: impl Future<Output = Result<(), Exit>>,
 ) -> Result<Cost, Exit> {
-    let queue = scratch.queue();
-    let meter = Meter::start(scratch.broker(), &queue).await?;
-    work(&queue).await?;
+    let meter = Meter::start(scratch.broker(), queue).await?;
+    work.await?;
     let cost = meter.stop(jobs).await?;
     scratch.erase().await?;
     Ok(cost)
@@ -80,11 +83,9 @@ pub(super) async fn fill(scratch: &Scratch, queue: &QueueName, jobs: u64, bytes:
 }
 
 /// Puts jobs there with the floor's script.
-pub(super) async fn fill_floor(scratch: &Scratch, queue: &QueueName, jobs: u64, bytes: usize) -> Result<(), Exit> {
-    let floor = scratch.broker().floor(queue);
+pub(super) async fn fill_floor(floor: &Floor<'_>, jobs: u64, bytes: usize) -> Result<(), Exit> {
     let batches = (0..jobs).step_by(FLOOR_BATCH).map(|first| {
         let some = first..jobs.min(first + FLOOR_BATCH as u64);
-        let floor = &floor;
         async move {
             let batch: Vec<_> = some.map(|_| (JobId::random().to_string(), vec![b'x'; bytes])).collect();
             floor.push(&batch).await

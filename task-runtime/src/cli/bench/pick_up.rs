@@ -103,8 +103,7 @@ async fn keep_busy(client: Client, queue: QueueName, load: u64) -> Result<(), cr
 
 /// From a push to the answer of a blocking pop that waited for it, nothing else.
 async fn floor(scratch: &Scratch, samples: usize) -> Result<Times, Exit> {
-    let queue = scratch.queue();
-    let floor = scratch.broker().floor(&queue);
+    let floor = scratch.broker().floor(scratch.queue()).await?;
     let mut times = Vec::with_capacity(samples);
     for _ in 0..samples {
         let rung = async {
