@@ -14,8 +14,10 @@ use tokio::sync::oneshot;
 use super::Gone;
 use super::dial::Writer;
 
-/// So many commands are written at once by who brings the last of them: the server begins while others still ask.
-const WRITE_AT: usize = 16;
+/// So many commands, or bytes of them, are written at once by who brings the last: the server begins while others still
+/// ask.
+const WRITE_COMMANDS: usize = 16;
+const WRITE_BYTES: usize = 8 * 1024;
 /// Most bytes of room that are kept for the next requests.
 const MAX_KEPT: usize = 256 * 1024;
 
@@ -67,9 +69,11 @@ impl Traffic {
             commands.iter().for_each(|command| command.write_packed_command(&mut open.unwritten.bytes));
             open.unwritten.commands += commands.len();
             open.waiting.push_back(Waiting { wanted: commands.len(), came, reply });
-            let at_once = (alone || open.unwritten.commands >= WRITE_AT) && !open.unwritten.blocked;
+            let at_once = alone || open.unwritten.are_many();
             // What does not fit now is the driver's, which sees an error again.
-            at_once && matches!(open.write(&mut Context::from_waker(Waker::noop())), Poll::Ready(Ok(())))
+            at_once
+                && !open.unwritten.blocked
+                && matches!(open.write(&mut Context::from_waker(Waker::noop())), Poll::Ready(Ok(())))
         };
         if !written {
             self.driver.wake();
@@ -156,6 +160,12 @@ impl Traffic {
 
 fn open(state: &mut Result<Open, Gone>) -> Result<&mut Open, Gone> {
     state.as_mut().map_err(|gone| gone.clone())
+}
+
+impl Unwritten {
+    fn are_many(&self) -> bool {
+        self.commands >= WRITE_COMMANDS || self.bytes.len() - self.written >= WRITE_BYTES
+    }
 }
 
 impl Open {
