@@ -16,8 +16,8 @@ async fn an_enqueue_whose_answer_is_lost_is_one_job() {
     let lost = bench.proxy.inject(On::Script("enqueue"), When::Chance(0.5), Fault::Cut);
     let load = bench.load(&producer, 0);
     pass(goes_on_for(Duration::from_secs(3), Duration::from_secs(30))).await;
+    lost.wait(20, BOUND);
     let told = load.stop().await;
-    assert!(lost.hits() > 20, "{} answers were lost", lost.hits());
     bench.ends_well(&told, 1).await;
     worker.stop().await;
 }
@@ -29,8 +29,8 @@ async fn a_turn_whose_answer_is_lost_strands_no_claim_and_settles_once() {
     let lost = bench.proxy.inject(On::Script("turn"), When::Every(3), Fault::Cut);
     let load = bench.load(&bench.client, 2);
     pass(goes_on_for(Duration::from_secs(3), Duration::from_secs(30))).await;
+    lost.wait(10, BOUND);
     let told = load.stop().await;
-    assert!(lost.hits() > 10, "{} answers were lost", lost.hits());
     bench.ends_well(&told, 1).await;
     worker.stop().await;
 }
@@ -88,8 +88,8 @@ async fn what_is_told_of_an_attempt_is_carried_out_once_though_its_answer_is_los
     let fails = (0..50).map(|number| Stumble::new((1 << 40) + number));
     let fails = bench.client.enqueue_all(fails).await.unwrap();
     pass(goes_on_for(Duration::from_secs(3), Duration::from_secs(30))).await;
+    lost.wait(10, BOUND);
     let told = load.stop().await;
-    assert!(lost.hits() > 10, "{} answers were lost", lost.hits());
     let counts = bench.ends_well(&told, 3).await;
     assert_eq!(counts.finished, told.acknowledged.len() + fails.len(), "{counts:?}");
     for job in fails {

@@ -28,8 +28,9 @@ pub(super) async fn measure(scratch: &Scratch, scale: Scale, report: &mut Report
         let jobs = scale.jobs / fewer;
         let (mut floors, mut bulks) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
-            let (floor, queue) = (scratch.broker().floor(scratch.queue()).await?, scratch.queue());
+            let floor = scratch.broker().floor(scratch.queue()).await?;
             floors.push(timed(scratch, floor.queue(), jobs, fill_floor(&floor, jobs, bytes)).await?);
+            let queue = scratch.queue();
             bulks.push(timed(scratch, &queue, jobs, fill(scratch, &queue, jobs, bytes)).await?);
         }
         let (floor, bulk) = (Cost::median(&floors), Cost::median(&bulks));
@@ -45,9 +46,10 @@ pub(super) async fn measure(scratch: &Scratch, scale: Scale, report: &mut Report
     let jobs = scale.jobs / 4;
     let (mut ones, mut manies) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        let (one, many) = (scratch.queue(), scratch.queue());
-        ones.push(timed(scratch, &one, alone, callers(scratch, &one, 1, alone)).await?);
-        manies.push(timed(scratch, &many, jobs, callers(scratch, &many, CALLERS, jobs)).await?);
+        let queue = scratch.queue();
+        ones.push(timed(scratch, &queue, alone, callers(scratch, &queue, 1, alone)).await?);
+        let queue = scratch.queue();
+        manies.push(timed(scratch, &queue, jobs, callers(scratch, &queue, CALLERS, jobs)).await?);
     }
     let (one, many) = (Cost::median(&ones), Cost::median(&manies));
     report.add(Row::new("enqueue, one caller", one.per_second, "jobs/s"));
@@ -58,7 +60,7 @@ pub(super) async fn measure(scratch: &Scratch, scale: Scale, report: &mut Report
     Ok(())
 }
 
-/// What it costs to put `jobs` into a queue.
+/// What it costs to put `jobs` into a queue, the newest; then all of them are erased.
 async fn timed(
     scratch: &Scratch,
     queue: &QueueName,

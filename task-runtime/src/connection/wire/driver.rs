@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::{Buf as _, BytesMut};
+use redis::Value;
 use tokio_util::io::poll_read_buf;
 
 use super::Gone;
@@ -14,6 +15,8 @@ use super::traffic::Traffic;
 
 /// Room for one read, in bytes.
 const READ_BYTES: usize = 16 * 1024;
+/// Most room for what is known to come, in bytes: a damaged length costs no more than that.
+const MAX_AHEAD: usize = 1024 * 1024;
 /// After so many bytes those who got answers have their turn, so that they ask again while the server answers others.
 const MAX_READ: usize = 64 * 1024;
 /// Most bytes of room that are kept when nothing is in them.
@@ -48,7 +51,8 @@ impl Driver {
         }
         let mut read = 0;
         while read < MAX_READ {
-            self.received.reserve(READ_BYTES.max(self.frames.missing(self.received.len())));
+            let missing = self.frames.missing(self.received.len());
+            self.received.reserve(missing.clamp(READ_BYTES, MAX_AHEAD));
             match poll_read_buf(Pin::new(&mut self.reader), context, &mut self.received) {
                 Poll::Pending => return Ok(false),
                 Poll::Ready(Ok(0)) => return Err(Gone("the server closed the connection".into())),
@@ -60,14 +64,22 @@ impl Driver {
         Ok(true)
     }
 
-    /// Delivers the frames that are complete.
+    /// Delivers the frames that are complete, also those before one that cannot be read.
     fn deliver(&mut self) -> Result<(), Gone> {
         let mut answers = Vec::new();
+        let all_read = self.complete(&mut answers);
+        if !answers.is_empty() {
+            self.traffic.deliver(answers)?;
+        }
+        all_read
+    }
+
+    fn complete(&mut self, answers: &mut Vec<Value>) -> Result<(), Gone> {
         while let Some(length) = self.frames.next(&self.received)? {
             answers.push(read(&self.received[..length])?);
             self.received.advance(length);
         }
-        if answers.is_empty() { Ok(()) } else { self.traffic.deliver(answers) }
+        Ok(())
     }
 }
 
