@@ -63,9 +63,14 @@ impl Connection {
             }
         };
         let asked = request.ask(&wire, asking);
-        let answer = match request.is_marked() && !asking {
-            true => self.unbounded(number, &wire, asked).await?,
-            false => self.bounded(number, &wire, asked).await?,
+        let answer = if request.is_marked() && !asking {
+            // Without a timer, which costs more than all else: whoever asks bounds the wait.
+            let mut wait = Wait { connection: self, number, since: Some(Instant::now()) };
+            let came = asked.await;
+            wait.since = None;
+            self.judge(number, &wire, came)?
+        } else {
+            self.bounded(number, &wire, asked).await?
         };
         match answer.extract_error() {
             Ok(answer) => match read(answer) {
@@ -105,20 +110,6 @@ impl Connection {
             return Err(Fault::Lost(format!("no answer within {limit:?}")));
         };
         self.patience.answered(start.elapsed());
-        self.judge(number, wire, came)
-    }
-
-    /// The same without a timer, which costs more than all else: whoever asks bounds the wait. One that was too long
-    /// ends the connection.
-    async fn unbounded<T>(
-        &self,
-        number: u64,
-        wire: &Wire,
-        coming: impl Future<Output = Result<Result<T, Malformed>, Gone>>,
-    ) -> Result<T, Fault> {
-        let mut wait = Wait { connection: self, number, since: Some(Instant::now()) };
-        let came = coming.await;
-        wait.since = None;
         self.judge(number, wire, came)
     }
 
@@ -183,7 +174,7 @@ impl Current {
     }
 }
 
-/// A wait without a timer, which whoever asks may drop.
+/// A wait without a timer, which whoever asks may drop. One that was too long ends the connection.
 struct Wait<'a> {
     connection: &'a Connection,
     number: u64,
