@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 
+use memchr::memmem;
 use serde::Serialize;
 use serde::de::value::Error;
 use serde::ser::{self, Serializer};
@@ -16,8 +17,7 @@ const NEG_INFINITY: char = 'j';
 
 /// Whether something in `json` may be a `null`.
 pub(crate) fn says_null(json: &[u8]) -> bool {
-    const NULL: &[u8] = b"null";
-    json.windows(NULL.len()).any(|part| part == NULL)
+    memmem::find(json, b"null").is_some()
 }
 
 /// One letter for each part of a value that could be a `null`, in order.

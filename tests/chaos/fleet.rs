@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use support::redis::FromRedisValue as _;
 use support::{Server, ServerOptions};
+use task_runtime::broker::Repair;
 use task_runtime::client::JobHandle;
 use task_runtime::{Client, QueueName};
 
@@ -238,6 +239,18 @@ impl Fleet {
             }
         }
         leaks
+    }
+
+    /// What the check of stored data finds when nothing moves.
+    pub(crate) fn unsound(&self) -> Vec<String> {
+        let check = |queue: &&str| {
+            let name = QueueName::new(queue).expect("the name is valid");
+            match self.runtime.block_on(self.client.fsck(&name, Repair::No)) {
+                Ok(report) if report.findings.is_empty() && report.undecided.is_empty() => None,
+                checked => Some(format!("queue {queue}: {checked:?}")),
+            }
+        };
+        QUEUES.iter().filter_map(check).collect()
     }
 
     /// Ends all that still runs, but for the server.

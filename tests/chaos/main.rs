@@ -100,6 +100,7 @@ fn survives(name: &str, options: ServerOptions) {
             note("wake", fleet.probe());
             note("leak", fleet.leaks());
             note("end of a worker", fleet.stop_workers());
+            note("fsck", fleet.unsound());
         }
         Err(left) => note("drain", vec![format!("not drained within {:?}: {left}", fleet::DRAINED)]),
     }

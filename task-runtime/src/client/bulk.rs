@@ -14,7 +14,7 @@ use super::Client;
 use super::send::{Batch, Refusal, send};
 
 /// Most calls of one bulk enqueue that are under way at a time.
-const MAX_UNDER_WAY: usize = 4;
+pub(super) const MAX_UNDER_WAY: usize = 8;
 
 /// Some of the jobs, for one call.
 struct Part {

@@ -1,5 +1,6 @@
 //! Arguments and results as JSON: what would not come back as it was is refused.
 
+use memchr::memchr2;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -95,21 +96,31 @@ fn check_limits(json: &[u8], limits: &Limits) -> Result<(), Error> {
 
 /// How deeply a valid JSON text is nested.
 fn depth(json: &[u8]) -> usize {
-    let (mut depth, mut deepest, mut text, mut escaped) = (0_usize, 0, false, false);
-    for byte in json {
+    let (mut depth, mut deepest, mut rest) = (0_usize, 0, json);
+    while let Some((byte, behind)) = rest.split_first() {
+        rest = behind;
         match byte {
-            _ if escaped => escaped = false,
-            b'\\' if text => escaped = true,
-            b'"' => text = !text,
-            b'{' | b'[' if !text => {
+            b'"' => rest = behind_text(rest),
+            b'{' | b'[' => {
                 depth += 1;
                 deepest = deepest.max(depth);
             }
-            b'}' | b']' if !text => depth -= 1,
+            b'}' | b']' => depth -= 1,
             _ => {}
         }
     }
     deepest
+}
+
+/// What follows the end of a text that has begun.
+fn behind_text(mut rest: &[u8]) -> &[u8] {
+    while let Some(at) = memchr2(b'"', b'\\', rest) {
+        if rest[at] == b'"' {
+            return &rest[at + 1..];
+        }
+        rest = rest.get(at + 2..).unwrap_or_default();
+    }
+    &[]
 }
 
 #[cfg(test)]
@@ -188,5 +199,9 @@ mod tests {
         let error = encode_args(&Any(nest(MAX_ARGS_DEPTH + 1))).err().unwrap().to_string();
         assert!(error.contains("101 levels"), "{error}");
         assert!(encode_args(&Any("[[\\\"[".repeat(500))).is_ok());
+        assert_eq!(
+            ["\"[\"", "[\"\\\\\",[]]", "[\"\\\"[[\",{\"[\":[0]}]"].map(|json| depth(json.as_bytes())),
+            [0, 2, 3]
+        );
     }
 }

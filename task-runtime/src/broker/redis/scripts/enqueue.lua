@@ -16,8 +16,29 @@ while at <= #ARGV do
   at = at + 3 + 2 * count
 end
 local there = redis.call('HMGET', jobs, unpack(ids))
-local marked = redis.call('EXISTS', marks) == 1 and redis.call('HMGET', marks, unpack(ids)) or {}
+local marked = redis.call('EXISTS', marks) == 1 and redis.call('HMGET', marks, unpack(ids))
 local again, unknown = tonumber(ARGV[2]), false
+
+-- Mostly all are new, ready and of one priority: then there is nothing to sort out.
+local function are_new()
+  local seen = {}
+  for i = 1, n do
+    local id = ids[i]
+    if there[i] or seen[id] then
+      return false
+    end
+    seen[id] = true
+  end
+  return true
+end
+
+if #groups == 1 and groups[1].due == '' and not (marked or again) and are_new() then
+  redis.call('RPUSH', ready[groups[1].priority], unpack(ids))
+  redis.call('HSET', jobs, unpack(ARGV, groups[1].first, groups[1].last))
+  wake_up(n)
+  return string.rep('n', n)
+end
+
 if again then
   local forgotten = tonumber(redis.call('HGET', meta, 'forgotten') or 0)
   -- A second more than the sender says, for the way of its first request.
@@ -31,7 +52,7 @@ for _, group in ipairs(groups) do
   for i = group.first, group.last, 2 do
     job = job + 1
     local id = ids[job]
-    if is_record(there[job]) or marked[job] == 'cancelled' then
+    if is_record(there[job]) or marked and marked[job] == 'cancelled' then
       answers[job] = 'e'
     elseif there[job] or seen[id] then
       answers[job] = 'x'
