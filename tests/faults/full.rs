@@ -60,8 +60,9 @@ async fn a_full_server_finishes_what_it_has(options: ServerOptions) {
     assert!(matches!(refused, Err(Error::QueueFull)), "{refused:?}");
     // Each of these moves something, and nothing new into the queue.
     let (broker, one) = (bench.client.broker(), Incarnation::random());
-    broker.begin(&queue(), &one, LEASE).await.unwrap();
-    assert!(matches!(broker.heartbeat(&queue(), &one, LEASE).await.unwrap(), Heartbeat::Alive { step: 0, .. }));
+    let begun = broker.begin(&queue(), &one, LEASE).await.unwrap();
+    let beat = broker.heartbeat(&queue(), &one, LEASE).await.unwrap();
+    assert!(matches!(beat, Heartbeat::Alive { step, .. } if step == begun), "{beat:?}");
     assert!(broker.leave(&queue(), &one, &[]).await.unwrap());
     broker.promote(&queue()).await.unwrap();
     broker.sweep(&queue(), &Retention::default(), BOUND).await.unwrap();

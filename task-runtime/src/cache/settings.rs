@@ -145,7 +145,7 @@ impl CacheBuilder {
     }
 
     /// Most keys, and bytes, that the memory of this process keeps; 100,000 and 256 MiB unless told else. What was not
-    /// used for longest goes first. It says nothing of a server, which has its `maxmemory`.
+    /// used for longest goes first; a lock that is held does not. It says nothing of a server, which has its `maxmemory`.
     pub fn memory(mut self, keys: usize, bytes: usize) -> Self {
         self.memory = (keys, bytes);
         self

@@ -4,6 +4,8 @@
 //! a tag is to delete its number: no entry that bears it is valid any more, also one whose value was made before and is
 //! written after.
 
+use std::time::Duration;
+
 use super::cache::Cache;
 use super::entry::Entry;
 use super::error::{CacheError, argument};
@@ -73,6 +75,15 @@ impl Cache {
         futures_util::future::try_join_all(keys.iter().map(keep)).await.map(drop)
     }
 
+    /// Lets tags live as long as an entry that is stored now, if they were asked for long ago.
+    pub(super) async fn renew_tags(&self, tags: &[String], life: Life, ago: Duration) -> Result<(), CacheError> {
+        let in_time = i64::try_from(ago.as_millis()).is_ok_and(|ago| ago < TAG_OUTLIVES_MS / 2);
+        match life {
+            Life::Ms(ms) if !in_time => self.keep_tags(&Ended { left: Left::Ms(ms), tags: tags.to_vec() }).await,
+            Life::Ms(_) | Life::Forever => Ok(()),
+        }
+    }
+
     /// The entry under a key, if its time is not over and no tag of it was invalidated.
     pub(super) async fn valid(&self, key: &str) -> Result<Option<Vec<u8>>, CacheError> {
         let mut bytes = self.ask(None, |store| store.get(key)).await?;
@@ -126,7 +137,7 @@ impl Cache {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, SystemTime};
+    use std::time::SystemTime;
 
     use tokio::time::advance;
 
@@ -163,6 +174,23 @@ mod tests {
             assert_eq!(lives_on(&cache, "it", way).await, Some(true), "it is there until its end");
             assert_eq!(cache.get::<usize>("it").await.unwrap(), None, "what was invalidated stays so: way {way}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_took_long_to_be_made_is_valid_until_its_end() {
+        let cache = Cache::in_memory();
+        let slow = async || {
+            // In steps, so that it keeps the right to make the value.
+            for _ in 0..HOUR.as_secs() / 2 {
+                advance(Duration::from_secs(1)).await;
+            }
+            Ok::<_, String>(1)
+        };
+        assert_eq!(cache.remember("it", slow).ttl(HOUR).tags(["t"]).await.unwrap(), 1);
+        advance(HOUR - SHORT).await;
+        assert_eq!(cache.get::<u32>("it").await.unwrap(), Some(1));
+        cache.invalidate_tags(["t"]).await.unwrap();
+        assert_eq!(cache.get::<u32>("it").await.unwrap(), None);
     }
 
     #[tokio::test(start_paused = true)]

@@ -304,6 +304,7 @@ impl Pilot<'_> {
         let head = self.plan.head(began.elapsed(), tags.unwrap_or_default());
         let entry = self.cache.shared.writing.write(self.key, self.name, &value, &head)?;
         if is_tagged {
+            self.cache.renew_tags(&self.plan.tags, life, began.elapsed()).await?;
             self.store(lease, &entry, life).await?;
         }
         Ok((value, entry))

@@ -88,7 +88,7 @@ impl Store for MemoryStore {
                 When::Present => space.get(key, now).is_some(),
             };
             if writes {
-                space.put(key, Value::Bytes(entry.to_vec()), end_of(life, now));
+                space.put(key, Value::Bytes(entry.to_vec()), end_of(life, now), now);
             }
             Ok(writes)
         })
@@ -97,7 +97,7 @@ impl Store for MemoryStore {
     fn set_many<'a>(&'a self, entries: &'a [(String, Vec<u8>)], life: Life) -> Answer<'a, ()> {
         self.with(|space, now| {
             for (key, entry) in entries {
-                space.put(key, Value::Bytes(entry.clone()), end_of(life, now));
+                space.put(key, Value::Bytes(entry.clone()), end_of(life, now), now);
             }
             Ok(())
         })
@@ -163,7 +163,7 @@ impl Store for MemoryStore {
                 *until = (*until).zip(end).map(|(before, after)| before.max(after));
                 return Ok(*number);
             }
-            space.put(key, Value::Tag(fresh), end);
+            space.put(key, Value::Tag(fresh), end, now);
             Ok(fresh)
         })
     }
@@ -193,7 +193,7 @@ impl Store for MemoryStore {
             };
             let until = now.saturating_add(whole_ms(ttl));
             let end = until.saturating_add(whole_ms(memory));
-            space.put(key, Value::Lock { token: token.to_owned(), until, fence }, Some(end));
+            space.put(key, Value::Lock { token: token.to_owned(), until, fence }, Some(end), now);
             Ok(Some(fence))
         })
     }
@@ -258,9 +258,20 @@ mod tests {
     async fn a_fencing_number_grows_though_the_last_one_was_pushed_out() {
         let store = MemoryStore::new(1, 10_000);
         let first = store.lock("it", "a", TTL, TTL).await.unwrap().unwrap();
+        assert!(store.unlock("it", "a").await.unwrap());
         store.lock("other", "a", TTL, TTL).await.unwrap().unwrap();
+        assert_eq!(store.left("it").await.unwrap(), Left::Missing);
         let second = store.lock("it", "b", TTL, TTL).await.unwrap().unwrap();
         assert!(second > first, "{first} {second}");
+    }
+
+    #[tokio::test]
+    async fn a_lock_that_is_held_is_not_pushed_out() {
+        let store = MemoryStore::new(1, 200);
+        store.lock("it", "a", TTL, TTL).await.unwrap().unwrap();
+        store.set("value", &[0; 500], Life::Forever, When::Always).await.unwrap();
+        assert_eq!(store.left("value").await.unwrap(), Left::Missing, "it does not fit");
+        assert_eq!(store.lock("it", "b", TTL, TTL).await.unwrap(), None);
     }
 
     #[tokio::test]

@@ -89,18 +89,25 @@ impl Space {
         let mut held = held.or_else(|| fresh.map(|value| Held { value, end: None }))?;
         let told = call(&mut held);
         if !held.value.is_empty() {
-            self.put(key, held.value, held.end);
+            self.put(key, held.value, held.end, now);
         }
         Some(told)
     }
 
-    pub(super) fn put(&mut self, key: &str, value: Value, end: Option<i64>) {
+    pub(super) fn put(&mut self, key: &str, value: Value, end: Option<i64>, now: i64) {
         self.take(key);
         self.bytes += cost(key, &value);
         self.kept.put(key.to_owned(), Held { value, end });
-        while self.kept.len() > self.keys || self.bytes > self.most_bytes {
+        let mut spared = 0;
+        while self.kept.len() > spared && (self.kept.len() > self.keys || self.bytes > self.most_bytes) {
             let Some((key, held)) = self.kept.pop_lru() else { break };
-            self.bytes -= cost(&key, &held.value);
+            if held.is_held_lock(now) {
+                // Another one could take it meanwhile.
+                self.kept.put(key, held);
+                spared += 1;
+            } else {
+                self.bytes -= cost(&key, &held.value);
+            }
         }
     }
 
@@ -160,6 +167,10 @@ impl Held {
     fn is_over(&self, now: i64) -> bool {
         self.end.is_some_and(|end| end <= now)
     }
+
+    fn is_held_lock(&self, now: i64) -> bool {
+        matches!(self.value, Value::Lock { until, .. } if until > now)
+    }
 }
 
 fn cost(key: &str, value: &Value) -> usize {
@@ -191,12 +202,25 @@ mod tests {
     }
 
     #[test]
+    fn a_lock_is_pushed_out_when_nobody_holds_it_any_more() {
+        let mut space = Space::new(2, 10_000);
+        let mut lock = |key: &str, until, now| {
+            space.put(key, Value::Lock { token: "t".to_owned(), until, fence: 1 }, Some(100), now);
+            space.keys_after(None, 10, now).0.into_iter().map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!([lock("a", 10, 0), lock("b", 20, 0)].concat(), ["a", "a", "b"]);
+        assert_eq!(lock("c", 30, 0), ["a", "b", "c"], "all are held");
+        assert_eq!(lock("d", 30, 10), ["b", "c", "d"]);
+        assert_eq!(lock("e", 40, 30), ["d", "e"]);
+    }
+
+    #[test]
     fn pages_of_any_size_give_each_key_once_and_in_order() {
         let mut space = Space::new(100, 100_000);
         // Used in an order that is none, and every fifth is over.
         for number in (0..50).map(|at| at * 17 % 50) {
             let end = (number % 5 == 0).then_some(7);
-            space.put(&format!("{number:02}"), Value::Bytes(Vec::new()), end);
+            space.put(&format!("{number:02}"), Value::Bytes(Vec::new()), end, 0);
         }
         let expected: Vec<_> = (0..50).filter(|number| number % 5 != 0).map(|number| format!("{number:02}")).collect();
         for count in [1, 7, 39, 40, 41, 10_000] {
@@ -217,7 +241,7 @@ mod tests {
     fn a_change_counts_from_what_is_there_and_keeps_its_end() {
         let mut space = Space::new(10, 10_000);
         assert_eq!(space.change("a", 0, None, |_| ()), None);
-        space.put("a", Value::Bytes(vec![0; 50]), Some(7));
+        space.put("a", Value::Bytes(vec![0; 50]), Some(7), 0);
         grow(&mut space, "a", 10);
         assert_eq!((space.left("a", 0), space.bytes), (Left::Ms(7), KEY_COST + 61));
         assert_eq!(space.change("a", 7, None, |_| ()), None, "its time is over");
