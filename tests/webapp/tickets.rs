@@ -36,6 +36,9 @@ pub(crate) async fn a_report_has_one_ticket_however_often_it_is_asked_for(site: 
 }
 
 pub(crate) async fn tickets_are_filed_one_after_the_other(mut site: Site) {
+    // In good order: a worker that is killed is counted until its lease has ended.
+    site.process.signal(libc::SIGTERM);
+    site.process.wait(BOUND);
     site.restart(25);
     let ada = site.visitor("Ada").await;
     let mut reports = Vec::new();
@@ -53,7 +56,8 @@ pub(crate) async fn tickets_are_filed_one_after_the_other(mut site: Site) {
         let [ready, running, _, _, dead, finished, workers, places] = counts(&ada, "jira").await[..] else {
             panic!("other columns")
         };
-        assert!(running <= 1 && dead == 0 && workers == 1 && places == 1);
+        assert!(running <= 1, "{running} run");
+        assert_eq!((dead, workers, places), (0, 1, 1));
         waited = waited.max(ready);
         (finished == 3).then_some(())
     })
