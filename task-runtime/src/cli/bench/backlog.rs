@@ -48,12 +48,11 @@ pub(super) async fn measure(scratch: &Scratch, scale: Scale, report: &mut Report
     let [base, floor_base] = beside[0].server_us();
     for one in &beside {
         let [cost, floor] = one.server_us();
-        let beside = format!("beside {first}");
-        report.add(Row::new(format!("server CPU beside {} jobs", one.waiting), cost, "µs/job").beside(&beside, base));
-        report.add(Row::new("  the floor", floor, "µs/job").beside(&beside, floor_base));
-        // The hash of the jobs is the server's own, and grows for the floor too: what is ours is judged.
-        let row = Row::new("  above it", cost / floor, "× the floor").beside(&beside, base / floor_base);
+        let row = Row::new(format!("server CPU beside {} jobs", one.waiting), cost, "µs/job");
+        let row = row.beside(format!("beside {first}"), base);
         report.add(if one.waiting > first { row.target(Target::AtMost(1.2)) } else { row });
+        // The hash of the jobs is the server's own, and grows for the floor too.
+        report.add(Row::new("  the floor", floor, "µs/job").beside(format!("beside {first}"), floor_base));
     }
     scratch.erase().await?;
     heartbeats(scratch, report).await
