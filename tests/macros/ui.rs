@@ -3,8 +3,8 @@
 #[test]
 fn ui() {
     let cases = trybuild::TestCases::new();
-    cases.pass("macros/ui/pass/*.rs");
-    cases.compile_fail("macros/ui/fail/*.rs");
-    cases.pass("macros/ui/cached/pass/*.rs");
-    cases.compile_fail("macros/ui/cached/fail/*.rs");
+    cases.pass("ui/pass/*.rs");
+    cases.compile_fail("ui/fail/*.rs");
+    cases.pass("ui/cached/pass/*.rs");
+    cases.compile_fail("ui/cached/fail/*.rs");
 }
