@@ -149,5 +149,5 @@ pub(crate) async fn every_job_is_counted_where_it_is(at: Bench) {
 }
 
 pub(crate) async fn a_broker_that_never_evicts_says_so(at: Bench) {
-    assert_eq!(at.broker.when_full(&at.queue).await.unwrap(), WhenFull::Refuses);
+    assert_eq!(at.broker.storage(&at.queue).await.unwrap().when_full, WhenFull::Refuses);
 }

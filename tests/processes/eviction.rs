@@ -68,6 +68,23 @@ async fn a_server_that_begins_to_evict_is_told_by_health_until_it_no_longer_does
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_server_without_an_append_only_file_is_told_of_once() {
+    const TOLD: &str = "has no append-only file";
+    for (options, times) in [
+        (Server::redis(), 1),
+        (Server::valkey(), 1),
+        (Server::redis().config("appendonly yes"), 0),
+        (Server::valkey().config("appendonly yes"), 0),
+    ] {
+        let server = options.start();
+        let (running, health) = started(worker(&server, &["work"]));
+        assert_eq!(health.wait_for(200, BOUND), "ready");
+        let told = running.lines().iter().filter(|line| line.contains(TOLD)).count();
+        assert_eq!(told, times, "{}", running.lines().join("\n"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_server_without_a_bound_or_that_does_not_say_is_served_with_a_warning() {
     let server = Server::redis().config("maxmemory-policy allkeys-lru").start();
     let (mut running, health) = started(worker(&server, &[]));

@@ -61,6 +61,18 @@ async fn a_heartbeat_and_a_recovery_that_die_go_on() {
 }
 
 #[tokio::test]
+async fn a_look_at_the_server_that_dies_goes_on() {
+    let bench = Bench::new().await;
+    let mut worker = bench.program(&["worker", "work"]).env("FAILPOINTS", "eviction=1*panic->off").start();
+    let line = worker.wait_for_line("a part of the worker died", BOUND);
+    assert!(line.contains("the look at the server"), "{line}");
+    let job = Work::new(1_u64, 10_u64).options().enqueue_on(&bench.client).await.unwrap();
+    job.result_within(BOUND).await.unwrap();
+    worker.signal(libc::SIGTERM);
+    assert_eq!(worker.wait(BOUND).code(), Some(0));
+}
+
+#[tokio::test]
 async fn a_loop_that_is_given_up_leaves_its_jobs_to_the_lease() {
     let bench = Bench::new().await;
     let jobs = bench.client.enqueue_all((0..20).map(|n| Work::new(n, 1_000_u64))).await.unwrap();

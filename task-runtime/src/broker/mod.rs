@@ -129,6 +129,6 @@ pub trait Inspect: Send + Sync + 'static {
     /// How many jobs are where.
     fn counts<'a>(&'a self, queue: &'a QueueName) -> Answer<'a, Counts>;
 
-    /// What becomes of the jobs of a queue when there is no room left.
-    fn when_full<'a>(&'a self, queue: &'a QueueName) -> Answer<'a, WhenFull>;
+    /// How the jobs of a queue are kept.
+    fn storage<'a>(&'a self, queue: &'a QueueName) -> Answer<'a, Storage>;
 }

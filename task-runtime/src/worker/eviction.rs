@@ -1,6 +1,8 @@
-//! Whether the server of a queue may throw jobs away to make room: looked at before the first turn and from then on.
+//! Whether the server of a queue may throw jobs away to make room, looked at before the first turn and from then on, and
+//! whether they outlive it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::time::sleep;
@@ -25,6 +27,8 @@ pub(super) struct Eviction {
     /// Whether the worker was told to run all the same.
     pub(super) allowed: bool,
     pub(super) handle: WorkerHandle,
+    /// Whether the worker has told that jobs do not outlive their server.
+    pub(super) told: Arc<AtomicBool>,
 }
 
 impl Eviction {
@@ -39,7 +43,7 @@ impl Eviction {
         let answer = loop {
             let look = async {
                 pause.over().await;
-                self.broker.when_full(&self.queue).await
+                self.broker.storage(&self.queue).await
             };
             tokio::select! {
                 biased;
@@ -55,7 +59,13 @@ impl Eviction {
                 },
             }
         };
-        match answer {
+        if answer.append_only == Some(false) && !self.told.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                queue = %self.queue,
+                "the server has no append-only file: when it dies, so do all jobs since its last snapshot; set `appendonly yes`"
+            );
+        }
+        match answer.when_full {
             WhenFull::Refuses => {}
             WhenFull::Evicts { policy } if self.allowed => tracing::warn!(
                 queue = %self.queue, policy, "the server throws keys away when it is full, and jobs with them; it was allowed to"
@@ -76,14 +86,16 @@ impl Eviction {
     }
 
     /// Looks again and again, and has the worker say that it is not ready while jobs may be thrown away.
-    pub(super) async fn watch(self) {
+    pub(super) async fn watch(&self) {
         let vitals = self.handle.vitals();
+        fail_point!("eviction");
         loop {
             sleep(LOOK_AGAIN).await;
-            let policy = match self.broker.when_full(&self.queue).await {
-                Ok(WhenFull::Evicts { policy }) if !self.allowed => Some(policy),
-                Ok(WhenFull::NotKnown { .. }) | Err(_) => continue,
-                Ok(_) => None,
+            let Ok(storage) = self.broker.storage(&self.queue).await else { continue };
+            let policy = match storage.when_full {
+                WhenFull::Evicts { policy } if !self.allowed => Some(policy),
+                WhenFull::NotKnown { .. } => continue,
+                _ => None,
             };
             let before = vitals.evicts(self.at, policy.clone());
             match (before, policy) {

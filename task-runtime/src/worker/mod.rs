@@ -151,6 +151,7 @@ impl Worker {
             in_company: self.queues.len() > 1 || !helps.is_empty(),
             departures: Departures::default(),
         });
+        let told = Arc::default();
         let mut running = JoinSet::new();
         // What goes on beside the lanes ends with them.
         let mut beside = JoinSet::new();
@@ -176,8 +177,10 @@ impl Worker {
                 at,
                 allowed: self.allow_eviction,
                 handle: self.handle.clone(),
+                told: Arc::clone(&told),
             };
-            beside.spawn(eviction.clone().watch());
+            let (look, deaths) = (eviction.clone(), Arc::clone(&deaths));
+            beside.spawn(async move { deaths.outlive("the look at the server of a queue", || look.watch()).await });
             let (admitted, admission) = oneshot::channel();
             running.spawn(async move {
                 if eviction.admit().await? {
@@ -212,7 +215,7 @@ impl Worker {
                 let reason = format!("the loop of a queue ended: {error}");
                 Err(Error::WorkerDied { reason })
             });
-            if matches!(ended, Err(Error::WorkerSetup { .. })) {
+            if matches!(ended, Err(Error::WorkerSetup { .. } | Error::WorkerDied { .. })) {
                 // A worker serves all of its queues or none.
                 self.handle.stop();
             }

@@ -24,7 +24,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{
     Answer, Broker, Cancelled, Claim, Clock, Condemned, Counts, Endings, Enqueued, Heartbeat, Incarnation, Inspect,
-    Lease, NewJob, Recovered, Repair, Report, Retention, Status, Turn, TurnAnswer, Watched, WhenFull,
+    Lease, NewJob, Recovered, Repair, Report, Retention, Status, Storage, Turn, TurnAnswer, Watched, WhenFull,
 };
 use crate::error::Error;
 use crate::job::{JobId, QueueName};
@@ -240,7 +240,7 @@ impl Inspect for MemoryBroker {
     }
 
     /// Nothing is ever thrown away; the process ends first.
-    fn when_full<'a>(&'a self, _: &'a QueueName) -> Answer<'a, WhenFull> {
-        now(Ok(WhenFull::Refuses))
+    fn storage<'a>(&'a self, _: &'a QueueName) -> Answer<'a, Storage> {
+        now(Ok(Storage { when_full: WhenFull::Refuses, append_only: None }))
     }
 }

@@ -57,7 +57,7 @@ pub(crate) fn replies(data: &[u8]) {
     told("status", reply::status(value()).map(shown));
     told("cancel", reply::cancelled(value()).map(shown));
     told("BLPOP", reply::popped("{app:mail}:wake", value()).map(shown));
-    told("INFO", reply::when_full(value()).map(shown));
+    told("INFO", reply::storage(value()).map(shown));
     told("sweep", reply::number("sweep", value()).map(shown));
     told("queues", reply::queues(value()).map(shown));
     told("watch", reply::watched(value()).map(shown));

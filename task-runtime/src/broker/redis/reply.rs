@@ -5,8 +5,8 @@ use std::time::Duration;
 use redis::{FromRedisValue, Value};
 
 use crate::broker::{
-    Cancelled, Claim, Condemned, Counts, Enqueued, Heartbeat, Incarnation, Lease, MAX_TURN, Status, TurnAnswer,
-    TurnDone, Watched, WhenFull,
+    Cancelled, Claim, Condemned, Counts, Enqueued, Heartbeat, Incarnation, Lease, MAX_TURN, Status, Storage,
+    TurnAnswer, TurnDone, Watched, WhenFull,
 };
 use crate::connection::Malformed;
 use crate::job::{JobId, QueueName};
@@ -285,18 +285,20 @@ pub(super) fn counts(reply: Value, running: usize) -> Read<Counts> {
     })
 }
 
-/// What a server does when it is full, from its `INFO memory`.
-pub(super) fn when_full(reply: Value) -> Read<WhenFull> {
+/// How a server keeps what it has, from its `INFO memory persistence`.
+pub(super) fn storage(reply: Value) -> Read<Storage> {
     const NO_EVICTION: &str = "noeviction";
     let text: String = value("INFO", reply)?;
     let field = |name: &str| {
         let pairs = text.lines().filter_map(|line| line.split_once(':'));
         pairs.filter(|(key, _)| *key == name).map(|(_, value)| value.trim().to_owned()).next()
     };
-    Ok(match (field("maxmemory_policy"), field("maxmemory")) {
+    let when_full = match (field("maxmemory_policy"), field("maxmemory")) {
         (None, _) => WhenFull::NotKnown { reason: "its INFO has no `maxmemory_policy`".into() },
         (Some(policy), _) if policy == NO_EVICTION => WhenFull::Refuses,
         (Some(policy), Some(bound)) if bound == "0" => WhenFull::WouldEvict { policy },
         (Some(policy), _) => WhenFull::Evicts { policy },
-    })
+    };
+    let append_only = field("aof_enabled").map(|enabled| enabled == "1");
+    Ok(Storage { when_full, append_only })
 }

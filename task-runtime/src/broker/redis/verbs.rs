@@ -10,8 +10,8 @@ use super::{Call, RedisBroker, keys, reply, script};
 use crate::broker::bounds;
 use crate::broker::{
     Answer, Broker, Cancelled, Claim, Condemned, Counts, Endings, Enqueued, Heartbeat, Incarnation, Inspect, Lease,
-    MAX_WAKE_WAIT, MAX_WORKERS, NewJob, Recovered, Repair, Report, Retention, Status, Turn, TurnAnswer, Watched,
-    WhenFull,
+    MAX_WAKE_WAIT, MAX_WORKERS, NewJob, Recovered, Repair, Report, Retention, Status, Storage, Turn, TurnAnswer,
+    Watched, WhenFull,
 };
 use crate::connection::{Fault, Request};
 use crate::error::Error;
@@ -305,13 +305,15 @@ impl Inspect for RedisBroker {
         })
     }
 
-    fn when_full<'a>(&'a self, queue: &'a QueueName) -> Answer<'a, WhenFull> {
+    fn storage<'a>(&'a self, queue: &'a QueueName) -> Answer<'a, Storage> {
         Box::pin(async move {
             let mut info = redis::cmd("INFO");
-            info.arg("memory");
-            match self.servers.send(self.keys(queue).tag(), &Request::plain(info), reply::when_full).await {
+            info.arg("memory").arg("persistence");
+            match self.servers.send(self.keys(queue).tag(), &Request::plain(info), reply::storage).await {
                 // Whoever serves others may not show what the server is like.
-                Err(Fault::Refused(reason) | Fault::Broken(reason)) => Ok(WhenFull::NotKnown { reason }),
+                Err(Fault::Refused(reason) | Fault::Broken(reason)) => {
+                    Ok(Storage { when_full: WhenFull::NotKnown { reason }, append_only: None })
+                }
                 answer => Ok(answer?),
             }
         })

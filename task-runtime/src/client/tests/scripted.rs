@@ -123,7 +123,7 @@ impl Inspect for Scripted {
     fn counts<'a>(&'a self, _: &'a QueueName) -> Answer<'a, Counts> {
         unused()
     }
-    fn when_full<'a>(&'a self, _: &'a QueueName) -> Answer<'a, WhenFull> {
+    fn storage<'a>(&'a self, _: &'a QueueName) -> Answer<'a, Storage> {
         unused()
     }
 }
