@@ -6,15 +6,17 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
 use tokio::time::Instant;
 
-use crate::broker::{Enqueued, NewJob};
+use crate::broker::{Enqueued, MAX_ENQUEUE_BYTES, NewJob};
 use crate::error::Error;
 use crate::job::QueueName;
 
 use super::Client;
 use super::send::{Batch, Refusal, send};
 
-/// Most calls of one bulk enqueue that are under way at a time.
+/// Most calls of one bulk enqueue that are under way at a time, and most of their bytes unless one call has more: what a
+/// narrow line does not carry within the client's deadline is refused.
 pub(super) const MAX_UNDER_WAY: usize = 8;
+const MAX_BYTES_UNDER_WAY: usize = 2 * MAX_ENQUEUE_BYTES;
 
 /// Some of the jobs, for one call.
 struct Part {
@@ -46,25 +48,28 @@ fn cut(jobs: impl IntoIterator<Item = (QueueName, NewJob)>) -> Vec<Part> {
 /// Enqueues `jobs` in order; what became of each.
 pub(super) async fn enqueue_all(client: &Client, jobs: Vec<(QueueName, NewJob)>) -> Result<Vec<Enqueued>, Error> {
     let total = jobs.len();
-    let mut parts = cut(jobs).into_iter();
-    let mut under_way = FuturesOrdered::new();
+    let mut parts = cut(jobs).into_iter().peekable();
+    let (mut under_way, mut bytes) = (FuturesOrdered::new(), 0);
     let mut became = vec![Enqueued::Unknown; total];
     let mut failure: Option<Refusal> = None;
     loop {
-        while failure.is_none() && under_way.len() < MAX_UNDER_WAY {
-            let Some(part) = parts.next() else { break };
+        while failure.is_none()
+            && let Some(part) = parts.next_if(|part| fits(part, under_way.len(), bytes))
+        {
+            bytes += part.batch.bytes();
             under_way.push_back(send_part(client, part));
         }
-        match under_way.next().await {
-            None => break,
-            Some((part, Ok(answers))) => {
+        let Some((part, answered)) = under_way.next().await else { break };
+        bytes -= part.batch.bytes();
+        match answered {
+            Ok(answers) => {
                 for (position, answer) in part.positions.into_iter().zip(answers) {
                     became[position] = answer;
                 }
             }
             // That something may have happened weighs more than that something did not.
-            Some((_, Err(unknown @ Refusal::Unknown(_)))) => failure = Some(unknown),
-            Some((_, Err(refusal))) => failure = failure.or(Some(refusal)),
+            Err(unknown @ Refusal::Unknown(_)) => failure = Some(unknown),
+            Err(refusal) => failure = failure.or(Some(refusal)),
         }
     }
     let enqueued = became.iter().filter(|answer| **answer != Enqueued::Unknown).count();
@@ -77,6 +82,11 @@ pub(super) async fn enqueue_all(client: &Client, jobs: Vec<(QueueName, NewJob)>)
         return Err(source);
     }
     Err(Error::Partial { enqueued, total, source: Box::new(source) })
+}
+
+/// Whether a part may be sent beside so many calls with so many bytes.
+fn fits(part: &Part, calls: usize, bytes: usize) -> bool {
+    calls == 0 || calls < MAX_UNDER_WAY && bytes + part.batch.bytes() <= MAX_BYTES_UNDER_WAY
 }
 
 async fn send_part(client: &Client, part: Part) -> (Part, Result<Vec<Enqueued>, Refusal>) {

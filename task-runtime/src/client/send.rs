@@ -39,6 +39,11 @@ impl Batch {
         self.jobs.push(job);
     }
 
+    /// Of all its ids and envelopes.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     pub(super) fn jobs(&self) -> &[NewJob] {
         &self.jobs
     }
