@@ -10,7 +10,7 @@ use task_runtime::client::{JobHandle, JobStatus};
 use task_runtime::job::{Backoff, JobId};
 
 use crate::tasks::{AddNumbers, Work};
-use crate::{BOUND, ended, program, queue};
+use crate::{BOUND, ended, pass, program, queue};
 
 const HOUR: i64 = 3_600;
 const TEN_MINUTES: i64 = 600;
@@ -68,11 +68,6 @@ impl Bench {
 
 fn count(workers: &[&Running], line: &str) -> usize {
     workers.iter().map(|worker| worker.lines().iter().filter(|printed| printed.contains(line)).count()).sum()
-}
-
-/// Lets some time go by, in which nothing is to happen that could be waited for.
-async fn pass(time: Duration) {
-    let _ = tokio::time::timeout(time, std::future::pending::<()>()).await;
 }
 
 async fn goes_forward(options: ServerOptions) {

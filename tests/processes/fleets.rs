@@ -5,15 +5,10 @@ use std::time::{Duration, Instant};
 use support::goes_on_for;
 
 use crate::fleet::{End, Fleet, all_are_settled_once, enqueue, state};
-use crate::{Bench, queue};
+use crate::{Bench, pass, queue};
 
 /// Crashes that no test comes to, so that no job has to wait for a worker that runs nothing else.
 const MANY_CRASHES: u32 = 100;
-
-async fn pass(time: Duration) {
-    // Nothing is to happen that could be waited for.
-    let _ = tokio::time::timeout(time, std::future::pending::<()>()).await;
-}
 
 #[tokio::test]
 async fn whichever_workers_are_killed_each_job_is_settled_once_and_runs_again_in_time() {

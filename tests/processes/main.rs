@@ -79,6 +79,11 @@ fn queue(name: &str) -> QueueName {
     QueueName::new(name).expect("the name is valid")
 }
 
+/// Lets some time go by, in which nothing is to happen that could be waited for.
+async fn pass(time: Duration) {
+    let _ = tokio::time::timeout(time, std::future::pending::<()>()).await;
+}
+
 /// Waits for the end of a program; its exit code and what it printed.
 fn ended(mut running: Running) -> (i32, String) {
     let status = running.wait(BOUND);

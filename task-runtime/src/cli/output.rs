@@ -42,6 +42,11 @@ pub(super) fn print(text: &str) -> Result<(), Exit> {
     }
 }
 
+/// Says on stderr how far it is; a reader that has gone away is no failure.
+pub(super) fn progress(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
 /// Columns as wide as their widest cell; those in `right` are flush right.
 pub(super) fn table(head: &[&str], rows: &[Vec<String>], right: &[usize]) -> String {
     let head: Vec<String> = head.iter().map(ToString::to_string).collect();

@@ -101,7 +101,7 @@ impl From<Fault> for Error {
 }
 
 /// The table of the server's errors.
-fn classify(error: &RedisError) -> Fault {
+pub(crate) fn classify(error: &RedisError) -> Fault {
     let text = error.to_string();
     match error.code() {
         None => Fault::Lost(text),

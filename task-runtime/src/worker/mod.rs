@@ -15,6 +15,7 @@ mod permits;
 mod readiness;
 mod recovery;
 mod shutdown;
+mod signals;
 mod turn;
 mod wake;
 
@@ -24,6 +25,8 @@ pub use builder::{
 };
 pub use readiness::{NotReady, Readiness};
 pub use shutdown::WorkerHandle;
+#[cfg(feature = "cli")]
+pub(crate) use signals::Signals;
 
 use std::future::Future;
 use std::sync::Arc;

@@ -4,7 +4,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{FromRedisValue, Value};
 
 use super::{Call, RedisBroker, reply, script};
-use crate::connection::{Fault, Request};
+use crate::connection::{Request, classify};
 use crate::error::Error;
 use crate::job::QueueName;
 
@@ -27,14 +27,14 @@ impl RedisBroker {
         let bare = self.servers.bare(self.keys(&queue).tag()).await?;
         let floor = Floor { broker: self, queue, bare };
         for script in [&*script::FLOOR_PUSH, &script::FLOOR_TAKE, &script::FLOOR_FINISH] {
-            let _: Value = script.source.load().query_async(&mut floor.bare.clone()).await.map_err(lost)?;
+            let _: Value = script.source.load().query_async(&mut floor.bare.clone()).await.map_err(failed)?;
         }
         Ok(floor)
     }
 }
 
-fn lost(error: redis::RedisError) -> Error {
-    Fault::Lost(error.to_string()).into()
+fn failed(error: redis::RedisError) -> Error {
+    classify(&error).into()
 }
 
 impl Floor<'_> {
@@ -69,7 +69,7 @@ impl Floor<'_> {
     }
 
     async fn ask<T: FromRedisValue>(&self, call: Call) -> Result<T, Error> {
-        let (answer, _number): (T, Value) = call.bare().query_async(&mut self.bare.clone()).await.map_err(lost)?;
+        let (answer, _number): (T, Value) = call.bare().query_async(&mut self.bare.clone()).await.map_err(failed)?;
         Ok(answer)
     }
 

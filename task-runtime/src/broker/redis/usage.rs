@@ -28,6 +28,19 @@ pub(crate) struct Usage {
     pub(crate) memory: u64,
 }
 
+impl Usage {
+    /// What was done since `before`; nothing when the server has begun to count anew meanwhile.
+    pub(crate) fn since(&self, before: &Self) -> Option<Self> {
+        Some(Self {
+            cpu: self.cpu.checked_sub(before.cpu)?,
+            commands: self.commands.checked_sub(before.commands)?,
+            calls: self.calls.checked_sub(before.calls)?,
+            wire_bytes: self.wire_bytes.checked_sub(before.wire_bytes)?,
+            memory: self.memory.saturating_sub(before.memory),
+        })
+    }
+}
+
 /// What kind of a server it is.
 #[derive(Clone, Debug)]
 pub(crate) struct ServerKind {
@@ -35,8 +48,12 @@ pub(crate) struct ServerKind {
     pub(crate) name: String,
     /// Whether it keeps an append-only file.
     pub(crate) append_only: bool,
+    /// Whether it is a node of a cluster.
+    pub(crate) in_cluster: bool,
     /// Bytes that it may allocate; zero when there is no bound.
     pub(crate) max_memory: u64,
+    /// Bytes of its machine; zero when it does not say.
+    pub(crate) machine_memory: u64,
 }
 
 /// The lines `name:value` of `INFO`.
@@ -75,13 +92,19 @@ impl RedisBroker {
 
     /// What kind of a server has `queue`.
     pub(crate) async fn server_kind(&self, queue: &QueueName) -> Result<ServerKind, Error> {
-        let info = self.info(queue, &["server", "persistence", "memory"]).await?;
+        let info = self.info(queue, &["server", "persistence", "memory", "cluster"]).await?;
         let version = |name: &str| info.0.get(name).cloned();
         let name = match (version("valkey_version"), version("redis_version")) {
             (Some(valkey), _) => format!("Valkey {valkey}"),
             (None, redis) => format!("Redis {}", redis.unwrap_or_else(|| "of unknown version".into())),
         };
-        Ok(ServerKind { name, append_only: info.number("aof_enabled") > 0, max_memory: info.number("maxmemory") })
+        Ok(ServerKind {
+            name,
+            append_only: info.number("aof_enabled") > 0,
+            in_cluster: info.number("cluster_enabled") > 0,
+            max_memory: info.number("maxmemory"),
+            machine_memory: info.number("total_system_memory"),
+        })
     }
 
     async fn info(&self, queue: &QueueName, sections: &[&str]) -> Result<Info, Error> {

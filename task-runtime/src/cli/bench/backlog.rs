@@ -26,11 +26,14 @@ const RUNNING: [u64; 2] = [128, 10_112];
 const BEATS: u64 = 1_000;
 const LEASE: Duration = Duration::from_secs(60);
 
+/// The backlogs, which are there at the same time.
+pub(super) fn sizes(scale: Scale) -> Vec<u64> {
+    BACKLOGS.into_iter().filter(|waiting| *waiting < scale.backlog).chain([scale.backlog]).collect()
+}
+
 pub(super) async fn measure(scratch: &Scratch, scale: Scale, report: &mut Report) -> Result<(), Exit> {
-    let backlogs: Vec<u64> =
-        BACKLOGS.into_iter().filter(|waiting| *waiting < scale.backlog).chain([scale.backlog]).collect();
     let mut beside = Vec::new();
-    for waiting in backlogs {
+    for waiting in sizes(scale) {
         let bare = Bare::begin(scratch).await?;
         fill(scratch, &bare.queue, waiting, SMALL).await?;
         let floor = scratch.broker().floor(scratch.queue()).await?;

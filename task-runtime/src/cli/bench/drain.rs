@@ -29,7 +29,8 @@ pub(super) async fn measure(scratch: &Scratch, scale: Scale, report: &mut Report
         // What there are targets for has been measured, more often than once.
         let rest = CONCURRENCY.into_iter().filter(|(concurrency, _)| (bytes, *concurrency) != (SMALL, BEST));
         for (concurrency, fewer) in rest {
-            let cost = worker(scratch, jobs / fewer, bytes, concurrency, Retention::default()).await?;
+            let jobs = (jobs / fewer).max(concurrency as u64);
+            let cost = worker(scratch, jobs, bytes, concurrency, Retention::default()).await?;
             let what = format!("drain, {bytes} B, {concurrency} at a time");
             report.add(Row::new(what, cost.per_second, "jobs/s").beside("floor", floor.per_second));
             costs(report, &cost, &floor, None);

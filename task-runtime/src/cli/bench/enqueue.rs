@@ -20,7 +20,8 @@ const BULK_DEPTH: usize = 4;
 const FLOOR_DEPTH: usize = 4;
 /// Callers that enqueue one job after the other at the same time.
 const CALLERS: u64 = 64;
-/// A single caller enqueues so many times fewer jobs.
+/// Callers enqueue so many times fewer jobs than go in bulk, and a single one even fewer.
+const FEWER_APART: u64 = 4;
 const FEWER_ALONE: u64 = 40;
 
 pub(super) async fn measure(scratch: &Scratch, scale: Scale, report: &mut Report) -> Result<(), Exit> {
@@ -39,11 +40,10 @@ pub(super) async fn measure(scratch: &Scratch, scale: Scale, report: &mut Report
         report.add(if bytes == SMALL { row.target(Target::AtLeast(0.6)) } else { row });
         let row = Row::new("  server CPU", bulk.server_us, "µs/job").beside("floor", floor.server_us);
         report.add(if bytes == SMALL { row.target(Target::AtMost(1.5)) } else { row });
-        report.add(Row::new("  client CPU", bulk.own_us, "µs/job").beside("floor", floor.own_us));
-        report.add(Row::new("  bytes on the wire", bulk.wire_bytes, "per job").beside("floor", floor.wire_bytes));
+        rest(report, &bulk, "floor", &floor);
     }
-    let alone = scale.jobs / FEWER_ALONE;
-    let jobs = scale.jobs / 4;
+    let alone = (scale.jobs / FEWER_ALONE).max(1);
+    let jobs = (scale.jobs / FEWER_APART).max(CALLERS);
     let (mut ones, mut manies) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         let queue = scratch.queue();
@@ -56,8 +56,15 @@ pub(super) async fn measure(scratch: &Scratch, scale: Scale, report: &mut Report
     let row = Row::new(format!("enqueue, {CALLERS} callers"), many.per_second, "jobs/s");
     report.add(row.beside("one caller", one.per_second).target(Target::AtLeast(8.0)));
     report.add(Row::new("  server CPU", many.server_us, "µs/job").beside("one caller", one.server_us));
-    report.add(Row::new("  client CPU", many.own_us, "µs/job").beside("one caller", one.own_us));
+    rest(report, &many, "one caller", &one);
     Ok(())
+}
+
+/// What there is no target for.
+fn rest(report: &mut Report, cost: &Cost, what: &str, other: &Cost) {
+    report.add(Row::new("  client CPU", cost.own_us, "µs/job").beside(what, other.own_us));
+    report.add(Row::new("  commands", cost.commands, "per job").beside(what, other.commands));
+    report.add(Row::new("  bytes on the wire", cost.wire_bytes, "per job").beside(what, other.wire_bytes));
 }
 
 /// What it costs to put `jobs` into a queue, the newest; then all of them are erased.
@@ -99,10 +106,10 @@ pub(super) async fn fill_floor(floor: &Floor<'_>, jobs: u64, bytes: usize) -> Re
 
 /// So many callers that enqueue `jobs` in all, each the next one when the last is acknowledged.
 async fn callers(scratch: &Scratch, queue: &QueueName, callers: u64, jobs: u64) -> Result<(), Exit> {
-    let caller = |_| {
+    let caller = |number| {
         let (client, queue) = (scratch.client().clone(), queue.clone());
         tokio::spawn(async move {
-            for _ in 0..jobs / callers {
+            for _ in 0..jobs / callers + u64::from(number < jobs % callers) {
                 Enqueue::new(Noop::of(SMALL)).queue(queue.as_str()).enqueue_on(&client).await?;
             }
             Ok::<_, crate::error::Error>(())

@@ -39,15 +39,15 @@ impl<'a> Meter<'a> {
     /// The cost of each of `jobs` that were done since the start.
     pub(super) async fn stop(self, jobs: u64) -> Result<Cost, Exit> {
         let (elapsed, own) = (self.begun.elapsed(), own_cpu().saturating_sub(self.cpu));
-        let usage = self.broker.usage(self.queue).await?;
+        let usage = self.broker.usage(self.queue).await?.since(&self.usage).ok_or_else(counts_anew)?;
         let jobs = jobs.max(1) as f64;
         let a_job = |time: Duration| time.as_secs_f64() * 1e6 / jobs;
         Ok(Cost {
             per_second: jobs / elapsed.as_secs_f64(),
-            server_us: a_job(usage.cpu.saturating_sub(self.usage.cpu)),
+            server_us: a_job(usage.cpu),
             own_us: a_job(own),
-            commands: usage.commands.saturating_sub(self.usage.commands) as f64 / jobs,
-            wire_bytes: usage.wire_bytes.saturating_sub(self.usage.wire_bytes) as f64 / jobs,
+            commands: usage.commands as f64 / jobs,
+            wire_bytes: usage.wire_bytes as f64 / jobs,
         })
     }
 }
@@ -68,6 +68,12 @@ impl Cost {
             wire_bytes: middle(|cost| cost.wire_bytes),
         }
     }
+}
+
+/// Why there is no figure when what a server counts became less.
+pub(super) fn counts_anew() -> Exit {
+    let message = "the server began to count anew while it was measured (CONFIG RESETSTAT, or a restart); run it again";
+    Exit::new(Exit::FAILURE, message)
 }
 
 /// Processor time of this process, of all its threads; zero where the system does not say.

@@ -1,13 +1,17 @@
 //! `pick-up`: from the call of `enqueue` to the start of the task.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{interval, sleep, timeout};
 
 use crate::cli::Exit;
 use crate::client::{Client, Enqueue};
+use crate::error::Error;
 use crate::job::QueueName;
+use crate::worker::DEFAULT_CONCURRENCY;
 
 use super::noop::{Noop, Starts};
 use super::report::{Report, Row, Target};
@@ -16,16 +20,25 @@ use super::{SMALL, Scale};
 
 /// Jobs in a second that go by beside the timed ones, when the worker is not idle.
 const LOAD: u64 = 2_000;
+/// How many jobs the worker runs at a time then, so that it keeps up with them from afar too.
+const BUSY: usize = 256;
 /// The pause between two timed jobs: drawn, so that it keeps no step with anything.
 const PAUSE_MS: std::ops::Range<u64> = 3..8;
 /// How long the start of a job is waited for.
 const LONGEST: Duration = Duration::from_secs(30);
-/// How often the load sends what is due.
+/// How often the load sends what is due, and how many of its calls are under way at most.
 const TICK: Duration = Duration::from_millis(5);
+const MOST_CALLS: usize = 64;
+
+/// About how many jobs are enqueued in all.
+pub(super) fn jobs(scale: Scale) -> u64 {
+    let timed = scale.samples as u64 * 2;
+    timed + LOAD * timed * PAUSE_MS.end / 1_000
+}
 
 pub(super) async fn measure(scratch: &Scratch, scale: Scale, report: &mut Report) -> Result<(), Exit> {
     let floor = floor(scratch, scale.samples / 4).await?;
-    let idle = picked_up(scratch, scale.samples, 0).await?;
+    let (idle, _) = picked_up(scratch, scale.samples, 0).await?;
     let add = |report: &mut Report, what: &str, times: &Times, targets: [Option<f64>; 3]| {
         for ((name, part), target) in [("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999)].into_iter().zip(targets) {
             let row = Row::new(format!("{what}, {name}"), times.at(part), "ms").beside("floor", floor.at(part));
@@ -33,8 +46,9 @@ pub(super) async fn measure(scratch: &Scratch, scale: Scale, report: &mut Report
         }
     };
     add(report, "pick-up by an idle worker", &idle, [Some(0.9), Some(2.0), None]);
-    let loaded = picked_up(scratch, scale.samples, LOAD).await?;
+    let (loaded, load) = picked_up(scratch, scale.samples, LOAD).await?;
     add(report, &format!("pick-up beside {LOAD} jobs/s"), &loaded, [None, None, None]);
+    report.add(Row::new("  jobs beside them", load, "jobs/s").beside("asked", LOAD as f64));
     Ok(())
 }
 
@@ -53,12 +67,15 @@ impl Times {
     }
 }
 
-/// Times of `samples` jobs, beside `load` other jobs in a second.
-async fn picked_up(scratch: &Scratch, samples: usize, load: u64) -> Result<Times, Exit> {
+/// Times of `samples` jobs, beside `load` other jobs in a second; and how many these came to be.
+async fn picked_up(scratch: &Scratch, samples: usize, load: u64) -> Result<(Times, f64), Exit> {
     let (queue, starts) = (scratch.queue(), Starts::default());
-    let running = scratch.start(scratch.worker(&queue).data(starts.clone()).build()?);
-    let mut loading = JoinSet::new();
-    loading.spawn(keep_busy(scratch.client().clone(), queue.clone(), load));
+    let worker = scratch.worker(&queue).concurrency(if load > 0 { BUSY } else { DEFAULT_CONCURRENCY });
+    let running = scratch.start(worker.data(starts.clone()).build()?);
+    let (mut loading, sent, begun) = (JoinSet::new(), Arc::default(), Instant::now());
+    if load > 0 {
+        loading.spawn(keep_busy(scratch.client().clone(), queue.clone(), load, Arc::clone(&sent)));
+    }
     let mut times = Vec::with_capacity(samples);
     let mut failure = None;
     // The first ones open connections and load scripts.
@@ -73,10 +90,14 @@ async fn picked_up(scratch: &Scratch, samples: usize, load: u64) -> Result<Times
             }
         }
     }
+    let loaded = sent.load(Ordering::Relaxed) as f64 / begun.elapsed().as_secs_f64();
+    if let Some(ended) = loading.try_join_next() {
+        ended.map_err(|error| Exit::new(Exit::FAILURE, error.to_string()))??;
+    }
     loading.shutdown().await;
     running.stop().await?;
     scratch.erase().await?;
-    failure.map_or(Ok(Times::new(times)), Err)
+    failure.map_or(Ok((Times::new(times), loaded)), Err)
 }
 
 async fn pick_up(scratch: &Scratch, queue: &QueueName, starts: &Starts) -> Result<f64, Exit> {
@@ -88,16 +109,24 @@ async fn pick_up(scratch: &Scratch, queue: &QueueName, starts: &Starts) -> Resul
     Ok(began.duration_since(called).as_secs_f64() * 1e3)
 }
 
-async fn keep_busy(client: Client, queue: QueueName, load: u64) -> Result<(), crate::error::Error> {
-    if load == 0 {
-        return Ok(());
-    }
-    let mut ticks = interval(TICK);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+/// Enqueues `load` jobs in a second, however long an answer takes; counts those that were acknowledged. Ends only
+/// when one was not.
+async fn keep_busy(client: Client, queue: QueueName, load: u64, sent: Arc<AtomicU64>) -> Result<(), Error> {
+    let (mut ticks, mut calls) = (interval(TICK), JoinSet::new());
     let each = load * TICK.as_millis() as u64 / 1_000;
     loop {
         ticks.tick().await;
-        client.enqueue_all((0..each).map(|_| Enqueue::new(Noop::of(SMALL)).queue(queue.as_str()))).await?;
+        if calls.len() < MOST_CALLS {
+            let (client, queue) = (client.clone(), queue.clone());
+            calls.spawn(async move {
+                let jobs = (0..each).map(|_| Enqueue::new(Noop::of(SMALL)).queue(queue.as_str()));
+                client.enqueue_all(jobs).await.map(|handles| handles.len() as u64)
+            });
+        }
+        // A call that panicked counts as none.
+        while let Some(Ok(ended)) = calls.try_join_next() {
+            sent.fetch_add(ended?, Ordering::Relaxed);
+        }
     }
 }
 

@@ -5,10 +5,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::broker::redis::ServerKind;
-use crate::cli::output::table;
+use crate::cli::output::{progress, table};
 
 const HEAD: [&str; 7] = ["", "MEASURED", "", "COMPARED WITH", "", "RATIO", "TARGET"];
 const NUMBERS: [usize; 3] = [1, 4, 5];
+/// Commands in a second that need not be told of.
+const FEW_OTHERS: f64 = 5.0;
 
 /// What a figure should be.
 #[derive(Clone, Copy, Debug)]
@@ -80,42 +82,77 @@ pub(super) struct Report {
     server: ServerKind,
     threads: usize,
     round_trip: Option<Duration>,
+    /// Commands in a second of others.
+    others: f64,
     rows: Vec<Row>,
 }
 
 impl Report {
-    pub(super) fn new(server: ServerKind, threads: usize, round_trip: Option<Duration>) -> Self {
-        Self { server, threads, round_trip, rows: Vec::new() }
+    pub(super) fn new(server: ServerKind, threads: usize, round_trip: Option<Duration>, others: f64) -> Self {
+        Self { server, threads, round_trip, others, rows: Vec::new() }
     }
 
     /// Adds a figure, and shows on stderr that it is there: a whole run takes minutes.
-    pub(super) fn add(&mut self, row: Row) {
-        eprintln!("{}: {} {}", row.what.trim_start(), figure(row.value), row.unit);
+    pub(super) fn add(&mut self, mut row: Row) {
+        // The targets are for a server nearby.
+        row.target = row.target.filter(|_| self.round_trip.is_none());
+        progress(&format!("{}: {} {}", row.what.trim_start(), figure(row.value), row.unit));
         self.rows.push(row);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
     }
 
     /// The machine and the server, in one line.
     fn conditions(&self) -> String {
-        let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
         let append_only = if self.server.append_only { "on" } else { "off" };
         let far = self.round_trip.map_or(String::new(), |time| format!(", a round trip of {time:?} more"));
+        let others = match self.others {
+            few if few < FEW_OTHERS => String::new(),
+            many => format!(", beside {many:.0} commands a second of others, which count in what the server did"),
+        };
         let build = if cfg!(debug_assertions) { ", DEBUG BUILD" } else { "" };
         let threads = if self.threads == 1 { "1 thread".to_owned() } else { format!("{} threads", self.threads) };
-        format!("{}, append-only file {append_only}; {threads} on {cores} cores here{far}{build}", self.server.name)
+        let (server, cores) = (&self.server.name, cores());
+        format!("{server}, append-only file {append_only}; {threads} on {cores} cores here{far}{others}{build}")
     }
 
     pub(super) fn text(&self) -> String {
         let rows: Vec<_> = self.rows.iter().map(cells).collect();
         let missed = self.rows.iter().filter(|row| row.is_met() == Some(false)).count();
         let judged = self.rows.iter().filter(|row| row.target.is_some()).count();
-        let verdict = format!("{} of {judged} targets met", judged - missed);
+        let verdict = match self.round_trip {
+            Some(_) => "no targets: they are for a server nearby".to_owned(),
+            None => format!("{} of {judged} targets met", judged - missed),
+        };
         format!("{}\n\n{}\n\n{verdict}", self.conditions(), table(&HEAD, &rows, &NUMBERS))
     }
 
-    pub(super) fn json(&self) -> String {
-        let rows: Vec<_> = self.rows.iter().map(as_json).collect();
-        format!("{:#}", json!({ "conditions": self.conditions(), "rows": rows }))
+    /// `complete`: nothing ended it before its time.
+    pub(super) fn json(&self, complete: bool) -> String {
+        let mut group = "";
+        let rows = self.rows.iter().map(|row| {
+            // What is indented belongs to the row before it that is not.
+            group = if row.what.starts_with(' ') { group } else { &row.what };
+            as_json(group, row)
+        });
+        let rows: Vec<_> = rows.collect();
+        let conditions = json!({
+            "server": self.server.name,
+            "append_only": self.server.append_only,
+            "threads": self.threads,
+            "cores": cores(),
+            "round_trip_ms": self.round_trip.map_or(0.0, |time| time.as_secs_f64() * 1e3),
+            "commands_of_others_per_s": self.others,
+            "debug_build": cfg!(debug_assertions),
+        });
+        format!("{:#}", json!({ "conditions": conditions, "complete": complete, "rows": rows }))
     }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(0, std::num::NonZero::get)
 }
 
 fn cells(row: &Row) -> Vec<String> {
@@ -131,8 +168,9 @@ fn cells(row: &Row) -> Vec<String> {
     ]
 }
 
-fn as_json(row: &Row) -> Value {
+fn as_json(group: &str, row: &Row) -> Value {
     json!({
+        "group": group,
         "what": row.what.trim_start(),
         "value": row.value,
         "unit": row.unit,

@@ -1,8 +1,8 @@
 //! The namespace that a bench makes up, works in and removes.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
@@ -14,14 +14,18 @@ use crate::error::Error;
 use crate::job::{JobId, Namespace, QueueName};
 use crate::worker::{Worker, WorkerBuilder, WorkerHandle};
 
+use super::meter::counts_anew;
 use super::noop;
 
-/// About what a waiting job takes of the server's memory, with its arguments, in bytes.
-const BYTES_A_JOB: u64 = 400;
-/// How often what was stopped is looked for, at most, and how often without finding anything.
-const MOST_LOOKS: usize = 40;
+/// For how long it is tried to remove what was stopped, and how often without finding anything.
+const REMOVED_WITHIN: Duration = Duration::from_secs(10);
 const LOOKS_IN_VAIN: usize = 3;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
+/// How long the server is watched for what others have it do, and the commands of that look itself.
+const OTHERS_FOR: Duration = Duration::from_secs(1);
+const OWN_COMMANDS: u64 = 2;
+/// How much of the end of an id is enough chance for a namespace.
+const CHANCE: usize = 12;
 
 /// A worker that runs until it is stopped or dropped.
 pub(super) struct Running {
@@ -51,8 +55,11 @@ pub(super) struct Scratch {
 }
 
 impl Scratch {
-    pub(super) async fn open(url: &str) -> Result<Self, Exit> {
-        let namespace = Namespace::new(format!("bench-{}", JobId::random()))?;
+    /// A namespace that begins like `beside`, so that whoever may use only keys like that may bench.
+    pub(super) async fn open(url: &str, beside: &Namespace) -> Result<Self, Exit> {
+        let id = JobId::random();
+        let chance = &id.as_str()[id.as_str().len() - CHANCE..];
+        let namespace = Namespace::new(format!("{beside}-bench-{chance}"))?;
         let broker = Arc::new(RedisBroker::new(url, namespace.clone(), Clock::default())?);
         broker.queues().await?;
         let client = Client::from_broker(broker.clone());
@@ -75,13 +82,15 @@ impl Scratch {
     pub(super) fn queue(&self) -> QueueName {
         let number = self.number.fetch_add(1, Ordering::Relaxed);
         let queue = QueueName::new(format!("q{number}")).expect("a letter and digits are a name");
-        self.used.lock().unwrap_or_else(PoisonError::into_inner).push(queue.clone());
+        self.used().push(queue.clone());
         queue
     }
 
     /// A worker of `queue` that knows the tasks of the bench and no other.
     pub(super) fn worker(&self, queue: &QueueName) -> WorkerBuilder {
-        Worker::builder(self.client.clone()).registry(noop::registry()).queue(queue.as_str())
+        // Nothing is lost with jobs that do nothing.
+        let builder = Worker::builder(self.client.clone()).allow_eviction(true);
+        builder.registry(noop::registry()).queue(queue.as_str())
     }
 
     /// Starts a worker, which ends with what is returned.
@@ -97,17 +106,30 @@ impl Scratch {
         Ok(self.broker.server_kind(&self.queue()).await?)
     }
 
-    /// Refuses to fill a server that has a bound.
-    pub(super) async fn has_room_for(&self, jobs: u64) -> Result<(), Exit> {
+    /// How many commands in a second others have the server carry out.
+    pub(super) async fn others(&self) -> Result<f64, Exit> {
+        let queue = self.queue();
+        let before = self.broker.usage(&queue).await?;
+        tokio::time::sleep(OTHERS_FOR).await;
+        let done = self.broker.usage(&queue).await?.since(&before).ok_or_else(counts_anew)?;
+        Ok(done.commands.saturating_sub(OWN_COMMANDS) as f64 / OTHERS_FOR.as_secs_f64())
+    }
+
+    /// Refuses to fill the server, or its machine.
+    pub(super) async fn has_room_for(&self, bytes: u64) -> Result<(), Exit> {
         let queue = self.queue();
         let (kind, usage) = (self.broker.server_kind(&queue).await?, self.broker.usage(&queue).await?);
-        let needed = jobs * BYTES_A_JOB;
-        let free = kind.max_memory.saturating_sub(usage.memory);
-        if kind.max_memory > 0 && needed > free / 2 {
+        let (bound, of_what) = match kind.max_memory {
+            0 => (kind.machine_memory, "the memory of its machine"),
+            bound => (bound, "its maxmemory"),
+        };
+        let free = bound.saturating_sub(usage.memory);
+        // A server that tells neither is asked to do what it is told.
+        if bound > 0 && bytes > free / 2 {
             let message = format!(
-                "{jobs} jobs take about {} MB, and the server has {} MB left of its maxmemory, of which a bench \
-                 takes at most half; give smaller --jobs and --backlog",
-                needed / 1_000_000,
+                "the jobs take about {} MB at a time, and the server has {} MB left of {of_what}, of which a bench \
+                 takes at most half; give smaller --jobs and --backlog, or fewer parts with --only",
+                bytes / 1_000_000,
                 free / 1_000_000
             );
             return Err(Exit::new(Exit::USAGE, message));
@@ -116,30 +138,42 @@ impl Scratch {
     }
 
     /// Removes what a measurement has left that was stopped in the middle. Requests that were under way may still
-    /// write, so it is looked again until nothing new is there.
+    /// write, so it is looked again until nothing new is there; a server that is away is waited for.
     pub(super) async fn erase_stopped(&self) -> Result<(), Exit> {
-        let used = std::mem::take(&mut *self.used.lock().unwrap_or_else(PoisonError::into_inner));
+        let (used, until) = (self.used().clone(), Instant::now() + REMOVED_WITHIN);
         let mut in_vain = 0;
-        for _ in 0..MOST_LOOKS {
-            let mut found = 0;
-            for queue in &used {
-                found += self.broker.erase(queue).await?;
-            }
-            in_vain = if found == 0 { in_vain + 1 } else { 0 };
-            if in_vain == LOOKS_IN_VAIN {
-                break;
+        while in_vain < LOOKS_IN_VAIN {
+            let looked = self.erase_all(&used).await;
+            in_vain = if matches!(looked, Ok(0)) { in_vain + 1 } else { 0 };
+            if Instant::now() >= until {
+                let why = looked.map_or_else(|error| error.to_string(), |_| "something still writes there".into());
+                let left = format!("keys that begin with {{{}: may be left behind: {why}", self.namespace);
+                return Err(Exit::new(Exit::FAILURE, left));
             }
             tokio::time::sleep(BETWEEN_LOOKS).await;
         }
         Ok(())
     }
 
-    /// Removes what a measurement has left, so that the next one finds an empty server.
+    /// Removes what a measurement has left, so that the next one finds an empty server. Whoever drops it in the middle
+    /// can [go on](Self::erase_stopped).
     pub(super) async fn erase(&self) -> Result<(), Exit> {
-        let used = std::mem::take(&mut *self.used.lock().unwrap_or_else(PoisonError::into_inner));
-        for queue in used {
-            self.broker.erase(&queue).await?;
-        }
+        let used = self.used().clone();
+        self.erase_all(&used).await?;
+        self.used().retain(|queue| !used.contains(queue));
         Ok(())
+    }
+
+    /// How many keys there were.
+    async fn erase_all(&self, queues: &[QueueName]) -> Result<u64, Error> {
+        let mut found = 0;
+        for queue in queues {
+            found += self.broker.erase(queue).await?;
+        }
+        Ok(found)
+    }
+
+    fn used(&self) -> MutexGuard<'_, Vec<QueueName>> {
+        self.used.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
