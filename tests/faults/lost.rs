@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use support::{Fault, Line, On, Server, Way, When, eventually, goes_on_for};
-use task_runtime::WorkerBuilder;
+use support::{Fault, Ledger, Line, On, Server, Way, When, eventually, goes_on_for};
 use task_runtime::client::JobStatus;
+use task_runtime::prelude::*;
+use task_runtime::WorkerBuilder;
 
 use crate::BOUND;
 use crate::fixture::{Bench, Mark, Running, Stumble, Told, pass, queue};
@@ -134,6 +135,31 @@ async fn replies_that_vanish_leave_callers_in_doubt_and_no_job_lost_or_doubled()
     // At most once waiting for the call before, and once for its own.
     assert!(told.slowest < Duration::from_millis(4_500), "{:?}", told.slowest);
     bench.ends_well(&told, 1).await;
+    worker.stop().await;
+}
+
+/// Bears a text.
+#[task(queue = "q")]
+async fn carry(number: u64, text: String, #[inject] ledger: Data<Ledger>) {
+    ledger.begin(number);
+    drop(text);
+    ledger.end(number);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bulk_of_large_jobs_passes_a_narrow_line() {
+    let bench = Bench::new(Server::redis()).await;
+    let producer = bench.beyond().await;
+    // What one call of a bulk carries passes in a quarter of a second, and all of them in two and more.
+    bench.proxy.set(Way::Requests, Line::Throttle { bytes_per_second: 4 << 20 });
+    let jobs = (0..50).map(|number| Carry::new(number, "x".repeat(200 << 10)));
+    let jobs = producer.enqueue_all(jobs).await.unwrap();
+    let worker = bench.start().await;
+    for job in &jobs {
+        job.result_within(BOUND).await.unwrap();
+    }
+    assert_eq!(bench.ledger.ended(), 50);
+    bench.ends_well(&Told::default(), 1).await;
     worker.stop().await;
 }
 
