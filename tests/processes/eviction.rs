@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use support::{Program, Running, Server};
+use support::redis::FromRedisValue as _;
+use support::{Program, Running, Server, eventually, nothing_is_wrong};
 use task_runtime::Client;
+use task_runtime::broker::Repair;
 
 use crate::readiness::Health;
 use crate::tasks::AddNumbers;
@@ -11,6 +13,10 @@ use crate::{BOUND, ended, program, queue};
 
 /// A server is looked at every 20 s.
 const LOOKED_AT: Duration = Duration::from_secs(60);
+/// What a server that is nearly full has left for jobs.
+const ROOM: u64 = 256 << 10;
+/// Keys that are thrown away before that ends. A queue has about ten.
+const EVICTED: u64 = 100;
 
 fn worker(server: &Server, arguments: &[&str]) -> Program {
     program(&[&["worker", "sums", "--health", "127.0.0.1:0"], arguments].concat()).env("REDIS_URL", server.url())
@@ -25,6 +31,12 @@ async fn works(server: &Server) {
     let client = Client::connect(&server.url()).await.unwrap();
     let job = AddNumbers::new(1_u64, 2_u64).options().enqueue_on(&client).await.unwrap();
     assert_eq!(job.result_within(BOUND).await.unwrap(), 3);
+}
+
+fn told(server: &Server, field: &str) -> u64 {
+    let info = String::from_redis_value(server.command(&["INFO"])).unwrap();
+    let value = info.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':')).unwrap();
+    value.trim().parse().unwrap()
 }
 
 fn started(program: Program) -> (Running, Health) {
@@ -97,4 +109,39 @@ async fn a_server_without_a_bound_or_that_does_not_say_is_served_with_a_warning(
     assert!(line.contains("no permissions") && line.contains("`noeviction`"), "{line}");
     assert_eq!(health.wait_for(200, BOUND), "ready");
     works(&server).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_worker_goes_on_while_keys_are_really_thrown_away_and_a_repair_leaves_a_sound_queue() {
+    let server = Server::redis().config("maxmemory 64mb").config("maxmemory-policy allkeys-random").start();
+    let client = Client::connect(&server.url()).await.unwrap();
+    let (mut worker, _) = started(worker(&server, &["--allow-eviction"]));
+    works(&server).await;
+    let limit = told(&server, "used_memory") + ROOM;
+    server.command(&["CONFIG", "SET", "maxmemory", &limit.to_string()]);
+    let mut acknowledged = 0;
+    // Nothing but the keys of this queue is there to be thrown away.
+    eventually("enough is thrown away", BOUND, async || {
+        let some = (0..100).map(|number| AddNumbers::new(number, 2_u64));
+        // A server that cannot make room refuses.
+        acknowledged += client.enqueue_all(some).await.map_or(0, |jobs| jobs.len());
+        (told(&server, "evicted_keys") > EVICTED).then_some(())
+    })
+    .await;
+    server.command(&["CONFIG", "SET", "maxmemory", "64mb"]);
+    let mut repairs = Vec::new();
+    eventually("the queue is repaired and drained", BOUND, async || {
+        let report = client.fsck(&queue("sums"), Repair::Yes).await.unwrap();
+        let counts = client.counts(&queue("sums")).await.unwrap();
+        let done = report.findings.is_empty() && counts.ready + counts.running + counts.scheduled + counts.parked == 0;
+        repairs.push(report.findings);
+        done.then_some(())
+    })
+    .await;
+    println!("{acknowledged} jobs, {} keys thrown away; found: {repairs:?}", told(&server, "evicted_keys"));
+    nothing_is_wrong(&client, &queue("sums"), BOUND).await;
+    works(&server).await;
+    assert!(!worker.has_ended(), "{}", worker.lines().join("\n"));
+    worker.signal(libc::SIGTERM);
+    assert_eq!(worker.wait(BOUND).code(), Some(0), "{}", worker.lines().join("\n"));
 }
