@@ -1,6 +1,9 @@
 //! What must hold of every job, whatever happened to the processes and the server: one function a rule.
 
-use crate::history::{Acknowledged, History, Life, Run};
+use std::collections::BTreeMap;
+
+use crate::fleet;
+use crate::history::{Acknowledged, History, Life, Run, slot};
 use crate::journal::{Act, How, Order, QUEUES};
 use crate::stock::{Fate, Stock};
 
@@ -67,7 +70,40 @@ impl<'a> Checker<'a> {
             let what = "it is there, and nobody enqueued it".to_owned();
             Violation { rule: "unknown", id: Some(id.clone()), what }
         }));
+        violations.extend(self.overfull());
         violations
+    }
+
+    /// The processes that ran more jobs at a time than they have places, each with the job that was one too many. A run
+    /// holds its place until its end is written down; one that has none ended with its process, and so did all others of
+    /// that name.
+    fn overfull(&self) -> Vec<Violation> {
+        let mut moves: BTreeMap<&str, Vec<(u64, bool, &str)>> = BTreeMap::new();
+        for (id, life) in &self.history.jobs {
+            for run in &life.runs {
+                let end_us = run.end.map_or(u64::MAX, |(at_us, _)| at_us);
+                moves.entry(&run.who).or_default().extend([(run.start_us, true, &**id), (end_us, false, &**id)]);
+            }
+        }
+        let mut overfull = Vec::new();
+        for (who, mut moves) in moves {
+            let places = places_of(who);
+            // Of one time, ends come first: only then is a place free.
+            moves.sort_by_key(|(at_us, begins, _)| (*at_us, *begins));
+            let mut free = places;
+            for (_, begins, id) in moves {
+                if !begins {
+                    free += 1;
+                } else if free > 0 {
+                    free -= 1;
+                } else {
+                    let what = format!("it began in {who} while each of the {places} places there was taken");
+                    overfull.push(Violation { rule: "places", id: Some(id.to_owned()), what });
+                    break;
+                }
+            }
+        }
+        overfull
     }
 
     /// What was acknowledged, or was seen to run, is there or was there as long as its end is kept.
@@ -252,6 +288,12 @@ impl<'a> Checker<'a> {
         let again = |life: &Life| life.runs.windows(2).filter(|pair| pair[0].attempt == pair[1].attempt).count();
         self.history.jobs.values().map(again).sum()
     }
+}
+
+/// How many jobs a worker runs at a time, by its name: `w1.3`.
+fn places_of(who: &str) -> usize {
+    let number = slot(who).strip_prefix('w').and_then(|number| number.parse().ok());
+    number.and_then(fleet::places).unwrap_or(0)
 }
 
 impl Act {

@@ -108,6 +108,12 @@ impl Story {
         let rules: Vec<&str> = violations.iter().map(|violation| violation.rule).collect();
         assert!(rules.contains(&rule), "`{rule}` is not among {violations:#?}");
     }
+
+    #[track_caller]
+    fn keeps(self, rule: &str) {
+        let violations = self.violations();
+        assert!(violations.iter().all(|violation| violation.rule != rule), "{violations:#?}");
+    }
 }
 
 #[test]
@@ -282,6 +288,25 @@ fn an_attempt_begins_again_for_a_reason_only() {
     again(Story::enqueued().frozen(2_500, 3_500, "w1"), How::Done).breaks("again");
     again(Story::enqueued().frozen(2_500, 3_500, "server"), How::Done).breaks("again");
     again(Story::enqueued(), How::Done).breaks("again");
+}
+
+#[test]
+fn no_process_runs_more_jobs_at_a_time_than_it_has_places() {
+    let beside = |who: &str, number: u64, at_us: u64, story: Story| {
+        story.line(at_us, who, What::Start { id: format!("beside {number}"), attempt: 1, token: number })
+    };
+    // `w3` has one.
+    for how in [How::Done, How::Dropped, How::Panicked] {
+        let ended = || Story::enqueued().run("w3.1", 1, 7, (2_000, 3_000), how);
+        beside("w3.1", 1, 3_000, ended()).keeps("places");
+        beside("w3.1", 1, 2_999, ended()).breaks("places");
+        beside("w3.2", 1, 2_999, ended()).keeps("places");
+    }
+    beside("w3.1", 1, 9_000, Story::enqueued().begun("w3.1", 1, 7, 2_000)).breaks("places");
+    // `w2` has four.
+    let many = |most: u64| (1..=most).fold(Story::enqueued(), |story, number| beside("w2.1", number, 2_000, story));
+    many(4).keeps("places");
+    many(5).breaks("places");
 }
 
 #[test]

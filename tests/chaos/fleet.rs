@@ -262,6 +262,13 @@ impl Fleet {
     }
 }
 
+/// How many jobs a worker runs at a time, by its number.
+pub(crate) fn places(number: usize) -> Option<usize> {
+    let words = WORKERS.get(number)?;
+    let at = words.iter().position(|word| *word == "--concurrency")?;
+    words.get(at + 1)?.parse().ok()
+}
+
 /// How many workers serve a queue.
 fn lanes(queue: &str) -> usize {
     let serves = |worker: &&[&str]| worker.iter().any(|word| word.split(':').next() == Some(queue));

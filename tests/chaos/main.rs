@@ -5,7 +5,8 @@
 //! disturbs their lines, and has them crash at exact places. Handlers and producers append what they see to journals.
 //! When the faults are over everything must drain within a minute; then the checker reads all journals, and what the
 //! server holds, and looks for what may not be: a job that is lost, ended twice or by somebody who no longer had it,
-//! began too early, too often or without a reason, is stuck, or left something behind.
+//! began too early, too often, without a reason or beside more than its worker may run, is stuck, or left something
+//! behind.
 //!
 //! The short form, part of all tests, takes half a minute on each server. The long form draws a seed of its own:
 //!
