@@ -6,7 +6,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use support::redis::FromRedisValue as _;
-use support::{Server, drained, eventually, goes_on_for, unknown_keys};
+use support::{Server, drained, eventually, goes_on_for, nothing_is_wrong, unknown_keys};
 use task_runtime::broker::Retention;
 use task_runtime::job::QueueName;
 use task_runtime::prelude::*;
@@ -135,4 +135,5 @@ async fn after_many_jobs_a_worker_and_its_server_hold_what_they_held_before() {
     handle.stop();
     running.await.unwrap().unwrap();
     assert_eq!(unknown_keys(&server), Vec::<String>::new());
+    nothing_is_wrong(&client, &queue, BOUND).await;
 }

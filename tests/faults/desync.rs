@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use support::redis::FromRedisValue as _;
-use support::{Fault, Line, On, Server, ServerOptions, Way, When, drained, goes_on_for, unknown_keys};
+use support::{
+    Fault, Line, On, Server, ServerOptions, Way, When, drained, goes_on_for, nothing_is_wrong, unknown_keys,
+};
 use task_runtime::broker::Incarnation;
 use task_runtime::job::QueueName;
 use task_runtime::prelude::*;
@@ -112,9 +114,10 @@ async fn nobody_gets_what_is_not_theirs(options: ServerOptions) {
     }
     println!("{hits} faults in {rounds} rounds, {} jobs, {results} values in time", acknowledged.len());
     assert!(hits > 20 && results > 50, "{hits} faults, {results} values");
-    for queue in QUEUES {
-        let counts = drained(&bench.client, &QueueName::new(queue).unwrap(), BOUND).await;
+    for queue in QUEUES.map(|name| QueueName::new(name).unwrap()) {
+        let counts = drained(&bench.client, &queue, BOUND).await;
         assert_eq!(counts.dead, 0, "{counts:?}");
+        nothing_is_wrong(&bench.client, &queue, BOUND).await;
     }
     for (number, job) in acknowledged {
         assert_eq!(job.result_within(BOUND).await.unwrap(), number);

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::future::join;
 use support::redis::FromRedisValue as _;
-use support::{Program, Running, Server, ServerOptions, WallClock, eventually};
+use support::{Program, Running, Server, ServerOptions, WallClock, eventually, nothing_is_wrong};
 use task_runtime::Client;
 use task_runtime::client::{JobHandle, JobStatus};
 use task_runtime::job::{Backoff, JobId};
@@ -60,6 +60,13 @@ impl Bench {
         due.duration_since(UNIX_EPOCH).unwrap().as_secs() as i64 - self.now()
     }
 
+    /// Of both queues.
+    async fn nothing_is_wrong(&self) {
+        for name in ["work", "sums"] {
+            nothing_is_wrong(&self.client, &queue(name), BOUND).await;
+        }
+    }
+
     async fn sum_after(&self, seconds: u64) -> JobHandle<u64> {
         let job = AddNumbers::new(40_u64, 2_u64).options().delay(Duration::from_secs(seconds));
         job.enqueue_on(&self.client).await.unwrap()
@@ -95,6 +102,7 @@ async fn goes_forward(options: ServerOptions) {
         (count(&workers, "begin"), count(&workers, "vanished"), count(&workers, "lease was lost")),
         (JOBS, 0, 0)
     );
+    bench.nothing_is_wrong().await;
 }
 
 #[tokio::test]
@@ -161,6 +169,7 @@ async fn goes_back(options: ServerOptions) {
     assert_eq!(held.result_within(RECOVERED).await.unwrap(), 1);
     assert_eq!(count(&[&gone, &other], "begin 1"), 2);
     assert_eq!(count(&[&other], "lease was lost"), 0);
+    bench.nothing_is_wrong().await;
 }
 
 #[tokio::test]
@@ -216,6 +225,7 @@ async fn all_differ(options: ServerOptions) {
         behind.kill9();
     }
     assert_eq!(held.result_within(BOUND).await.unwrap(), 1_000);
+    bench.nothing_is_wrong().await;
 }
 
 #[tokio::test]

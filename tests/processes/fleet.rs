@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt as _;
 
 use support::redis::FromRedisValue as _;
-use support::{Program, Running, eventually, shared_redis};
+use support::{Program, Running, eventually, nothing_is_wrong, shared_redis};
 use task_runtime::client::{JobHandle, JobStatus};
 
 use crate::tasks::{Trace, now_ms};
@@ -171,7 +171,8 @@ pub(crate) fn state(bench: &Bench, job: &JobHandle<()>) -> Option<String> {
     Option::from_redis_value(shared_redis().command(&["HGET", &key, job.id().as_str()])).unwrap()
 }
 
-/// Waits until every job is completed in one attempt; nothing is left on its way in the queue, and `dead` are dead.
+/// Waits until every job is completed in one attempt; nothing is left on its way in the queue, `dead` are dead, and
+/// nothing that is stored is wrong.
 pub(crate) async fn all_are_settled_once(bench: &Bench, jobs: &[JobHandle<()>], dead: usize) {
     for (number, job) in jobs.iter().enumerate() {
         job.result_within(3 * BOUND).await.unwrap_or_else(|error| panic!("job {number}: {error}"));
@@ -181,6 +182,7 @@ pub(crate) async fn all_are_settled_once(bench: &Bench, jobs: &[JobHandle<()>], 
     let counts = bench.client.counts(&queue("fleet")).await.unwrap();
     let open = (counts.running, counts.ready, counts.scheduled, counts.dead);
     assert_eq!((counts.finished, open), (jobs.len(), (0, 0, 0, dead)), "{counts:?}");
+    nothing_is_wrong(&bench.client, &queue("fleet"), BOUND).await;
 }
 
 fn parse(line: &str) -> Option<(&str, u64, u64, u64)> {

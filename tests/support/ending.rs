@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use redis::FromRedisValue as _;
-use task_runtime::broker::Counts;
+use task_runtime::broker::{Counts, Repair};
 use task_runtime::client::{JobHandle, JobStatus};
 use task_runtime::job::QueueName;
 use task_runtime::{Client, Error};
@@ -76,8 +76,8 @@ pub async fn drained(client: &Client, queue: &QueueName, bound: Duration) -> Cou
     .await
 }
 
-/// Checks that every job is completed, that nothing else waits, runs or is dead, and that every key that is left is
-/// one of the documented keys of a queue, none of them on loan.
+/// Checks that every job is completed, that nothing else waits, runs or is dead, that every key that is left is one of
+/// the documented keys of a queue, none of them on loan, and that nothing in them is wrong.
 pub async fn nothing_is_lost<T: Debug>(
     client: &Client,
     server: &Server,
@@ -93,7 +93,20 @@ pub async fn nothing_is_lost<T: Debug>(
     }
     assert_eq!(counts.dead, 0, "{counts:?}");
     assert_eq!(unknown_keys(server), Vec::<String>::new(), "keys that should not be there");
+    nothing_is_wrong(client, queue, bound).await;
     counts
+}
+
+/// Checks that what is stored of a queue is as it must be. Nothing that is on its way counts as wrong, and what could
+/// not be decided meanwhile must be in the end.
+pub async fn nothing_is_wrong(client: &Client, queue: &QueueName, bound: Duration) {
+    eventually(&format!("queue {queue} is checked to the last"), bound, async || {
+        // A connection that died is told to whoever uses it first.
+        let report = client.fsck(queue, Repair::No).await.ok()?;
+        assert_eq!(report.findings, [], "queue {queue}: {report:#?}");
+        report.undecided.is_empty().then_some(())
+    })
+    .await;
 }
 
 /// The keys of a server that are not in the table, or that say that a job is still on loan.

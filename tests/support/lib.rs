@@ -42,7 +42,7 @@ pub use cgroup::MemoryLimit;
 pub use chaos::{CHAOS_SECONDS, goes_on_for};
 pub use clock::WallClock;
 pub use cluster::Cluster;
-pub use ending::{Ledger, Runs, drained, nothing_is_lost, unknown_keys};
+pub use ending::{Ledger, Runs, drained, nothing_is_lost, nothing_is_wrong, unknown_keys};
 pub use eventually::{eventually, eventually_blocking};
 pub use mutation::Mutator;
 pub use namespace::namespace;
