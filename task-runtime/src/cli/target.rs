@@ -2,7 +2,10 @@
 
 use std::env;
 use std::fs;
+use std::sync::Arc;
 
+use crate::broker::Clock;
+use crate::broker::redis::RedisBroker;
 use crate::client::Client;
 use crate::job::Namespace;
 
@@ -19,7 +22,9 @@ impl TargetOptions {
         let url = self.url(what_for)?;
         let namespace = Namespace::new(&self.namespace)?;
         eprintln!("{} · namespace {namespace}", shown(&without_password(&url)));
-        Ok(Client::connect_in(&url, namespace).await?)
+        let broker = Arc::new(RedisBroker::new(&url, namespace, Clock::default())?);
+        reach(&broker).await?;
+        Ok(Client::from_broker(broker))
     }
 
     pub(super) fn url(&self, what_for: &str) -> Result<String, Exit> {
@@ -36,6 +41,17 @@ impl TargetOptions {
             );
             Exit::new(Exit::USAGE, message)
         })
+    }
+}
+
+/// Whether the server answers, and has what the scripts need.
+pub(super) async fn reach(broker: &RedisBroker) -> Result<(), Exit> {
+    match broker.too_old().await? {
+        None => Ok(()),
+        Some(server) => {
+            let message = format!("the server is {server}; needed is Redis 7.0 or newer, or Valkey");
+            Err(Exit::new(Exit::USAGE, message))
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::{RedisBroker, reply};
-use crate::broker::Broker as _;
+use crate::broker::{Broker as _, Inspect as _};
 use crate::connection::Request;
 use crate::error::Error;
 use crate::job::QueueName;
@@ -12,6 +12,8 @@ use crate::job::QueueName;
 /// How often a server is asked whether it has freed what was removed, and for how long.
 const FREEING: Duration = Duration::from_millis(5);
 const FREEING_LIMIT: Duration = Duration::from_secs(10);
+/// The oldest Redis that has what the scripts need.
+const OLDEST_REDIS: u64 = 7;
 
 /// What the server has done since it started, and what it holds.
 #[derive(Clone, Copy, Debug, Default)]
@@ -60,6 +62,18 @@ pub(crate) struct ServerKind {
 struct Info(HashMap<String, String>);
 
 impl Info {
+    fn read(text: &str) -> Self {
+        let pairs = text.lines().filter_map(|line| line.split_once(':'));
+        Self(pairs.map(|(name, value)| (name.to_owned(), value.trim().to_owned())).collect())
+    }
+
+    /// `Redis 6.2.5`, of a server that lacks what the scripts need. One that does not say what it is may have it.
+    fn too_old(&self) -> Option<String> {
+        let version = self.0.get("redis_version").filter(|_| !self.0.contains_key("valkey_version"))?;
+        let major: u64 = version.split('.').next()?.parse().ok()?;
+        (major < OLDEST_REDIS).then(|| format!("Redis {version}"))
+    }
+
     fn number(&self, name: &str) -> u64 {
         self.0.get(name).and_then(|value| value.parse().ok()).unwrap_or(0)
     }
@@ -107,13 +121,26 @@ impl RedisBroker {
         })
     }
 
+    /// Whether the server can be reached, and what it is if it is too old.
+    pub(crate) async fn too_old(&self) -> Result<Option<String>, Error> {
+        match self.info_at(&super::keys::queues(&self.namespace).0, &["server"]).await {
+            Ok(info) => Ok(info.too_old()),
+            Err(error @ Error::Unavailable { .. }) => Err(error),
+            // Whoever serves others may not show what the server is like.
+            Err(_) => self.queues().await.map(|_| None),
+        }
+    }
+
     async fn info(&self, queue: &QueueName, sections: &[&str]) -> Result<Info, Error> {
+        self.info_at(self.keys(queue).tag(), sections).await
+    }
+
+    async fn info_at(&self, tag: &str, sections: &[&str]) -> Result<Info, Error> {
         let mut command = redis::cmd("INFO");
         command.arg(sections);
         let read = |reply| reply::value::<String>("INFO", reply);
-        let text = self.servers.send(self.keys(queue).tag(), &Request::plain(command), read).await?;
-        let pairs = text.lines().filter_map(|line| line.split_once(':'));
-        Ok(Info(pairs.map(|(name, value)| (name.to_owned(), value.trim().to_owned())).collect()))
+        let text = self.servers.send(tag, &Request::plain(command), read).await?;
+        Ok(Info::read(&text))
     }
 
     /// Removes every key of a queue of this namespace, and the namespace's list of queues: only for
@@ -143,5 +170,26 @@ impl RedisBroker {
         };
         tokio::time::timeout(FREEING_LIMIT, freed).await.unwrap_or(Ok::<_, Error>(()))?;
         Ok(of_queue + of_namespace)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_too_old_when_it_says_so() {
+        let cases = [
+            ("# Server\r\nredis_version:6.2.5\r\nredis_mode:standalone\r\n", Some("Redis 6.2.5")),
+            ("redis_version:255.255.255\r\n", None),
+            ("redis_version:7.0.15\r\n", None),
+            ("redis_version:7.2.4\r\nserver_name:valkey\r\nvalkey_version:9.0.0\r\n", None),
+            ("redis_version:6.9.9\r\nvalkey_version:10.0.0\r\n", None),
+            ("redis_version:unstable\r\n", None),
+            ("", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(Info::read(text).too_old().as_deref(), expected, "{text}");
+        }
     }
 }

@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
+use crate::broker::Clock;
 use crate::broker::redis::{RedisBroker, ServerKind};
-use crate::broker::{Clock, Inspect as _};
 use crate::cli::Exit;
+use crate::cli::target::reach;
 use crate::client::Client;
 use crate::error::Error;
 use crate::job::{JobId, Namespace, QueueName};
@@ -61,7 +62,7 @@ impl Scratch {
         let chance = &id.as_str()[id.as_str().len() - CHANCE..];
         let namespace = Namespace::new(format!("{beside}-bench-{chance}"))?;
         let broker = Arc::new(RedisBroker::new(url, namespace.clone(), Clock::default())?);
-        broker.queues().await?;
+        reach(&broker).await?;
         let client = Client::from_broker(broker.clone());
         Ok(Self { namespace, broker, client, number: AtomicU64::new(0), used: Mutex::default() })
     }
