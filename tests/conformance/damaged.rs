@@ -7,18 +7,18 @@ use task_runtime::broker::{Cancelled, Due, Enqueued, Flaw, Repair, Report, Reten
 use crate::fixture::{Bench, LEASE, cancelled, dead, finish, id, job, park, seconds};
 
 /// What was found: the flaw, where, how often.
-type Found<'a> = (Flaw, &'a str, u64);
+pub(crate) type Found<'a> = (Flaw, &'a str, u64);
 
-fn found(report: &Report) -> Vec<(Flaw, String, u64)> {
+pub(crate) fn found(report: &Report) -> Vec<(Flaw, String, u64)> {
     report.findings.iter().map(|one| (one.flaw, one.place.clone(), one.count)).collect()
 }
 
-async fn look(at: &Bench, repair: Repair) -> Report {
+pub(crate) async fn look(at: &Bench, repair: Repair) -> Report {
     at.broker.fsck(&at.queue, repair).await.expect("a check is always answered")
 }
 
 /// A look finds just that and changes nothing, a repair mends it, and then nothing is found.
-async fn is_found_and_mended(at: &Bench, expected: &[Found<'_>]) {
+pub(crate) async fn is_found_and_mended(at: &Bench, expected: &[Found<'_>]) {
     let expected: Vec<_> = expected.iter().map(|(flaw, place, count)| (*flaw, (*place).to_owned(), *count)).collect();
     let before = at.raw().everything();
     let report = look(at, Repair::No).await;
@@ -347,11 +347,26 @@ pub(crate) async fn what_is_not_known_is_told_and_never_touched(at: Bench) {
 
 pub(crate) async fn a_key_of_the_wrong_type_is_told_and_never_touched(at: Bench) {
     at.ready(&["a"]).await;
-    at.raw().on("SET", "scheduled", &["precious"]);
-    let report = look(&at, Repair::Yes).await;
-    assert_eq!(found(&report), [(Flaw::WrongType, "keys".to_owned(), 1)]);
-    assert_eq!(report.findings[0].examples, ["scheduled is a string, not a zset"]);
-    assert!(matches!(at.raw().on("GET", "scheduled", &[]), Value::BulkString(text) if text == b"precious"));
+    for key in ["scheduled", "workers"] {
+        at.raw().on("SET", key, &["precious"]);
+        let report = look(&at, Repair::Yes).await;
+        assert_eq!(found(&report), [(Flaw::WrongType, "keys".to_owned(), 1)]);
+        assert_eq!(report.findings[0].examples, [format!("{key} is a string, not a zset")]);
+        assert!(matches!(at.raw().on("GET", key, &[]), Value::BulkString(text) if text == b"precious"));
+        at.raw().on("DEL", key, &[]);
+    }
+}
+
+pub(crate) async fn a_list_of_queues_of_the_wrong_type_is_told_and_the_queue_is_checked(at: Bench) {
+    at.ready(&["a"]).await;
+    at.raw().on("DEL", "ready:5", &[]);
+    if at.raw().lists_queues() {
+        at.raw().spoil_queues();
+        let report = look(&at, Repair::Yes).await;
+        assert_eq!(found(&report), [(Flaw::Lost, "jobs".to_owned(), 1), (Flaw::WrongType, "queues".to_owned(), 1)]);
+        assert_eq!(report.findings[1].examples, ["queues is a string, not a set"]);
+        assert!(!report.is_sound());
+    }
 }
 
 /// More is forgotten then than was counted.

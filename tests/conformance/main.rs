@@ -216,6 +216,7 @@ macro_rules! damage {
                     a_queue_that_is_not_listed_is_listed_again
                     what_is_not_known_is_told_and_never_touched
                     a_key_of_the_wrong_type_is_told_and_never_touched
+                    a_list_of_queues_of_the_wrong_type_is_told_and_the_queue_is_checked
                     lost_counts_stop_no_worker
                 }
                 random_damage {

@@ -83,6 +83,11 @@ impl Raw {
         self.server.command(&["DEL", &self.queues()]);
     }
 
+    /// Puts something else in the place of the set of queues.
+    pub(crate) fn spoil_queues(&self) {
+        self.server.command(&["SET", &self.queues(), "precious"]);
+    }
+
     fn queues(&self) -> String {
         format!("{{{}}}:queues", self.namespace)
     }

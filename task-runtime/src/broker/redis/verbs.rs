@@ -282,8 +282,14 @@ impl Inspect for RedisBroker {
         Box::pin(async move {
             let mut members = redis::cmd("SMEMBERS");
             let (tag, key) = keys::queues(&self.namespace);
-            members.arg(key);
-            let mut names = self.servers.send(&tag, &Request::plain(members), reply::queues).await?;
+            members.arg(&key);
+            let mut names = match self.servers.send(&tag, &Request::plain(members), reply::queues).await {
+                Err(Fault::WrongKind(reason)) => {
+                    let reason = format!("the list of queues, the key {key}, is something else: {reason}");
+                    return Err(Error::Rejected { reason });
+                }
+                names => names?,
+            };
             names.sort();
             Ok(names)
         })

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Check, MAX_PAGES, answer, shown};
 use crate::broker::redis::keys::{RUNNING, kind, queues};
 use crate::broker::redis::script;
-use crate::broker::{Broker as _, Flaw, Incarnation};
+use crate::broker::{Flaw, Incarnation};
 use crate::error::Error;
 
 /// The lease of one that has none, until its worker moves it on.
@@ -19,10 +19,9 @@ impl Check<'_> {
     /// Looks at the names and types of all keys; answers whether the types are right, without which no
     /// script could read them.
     pub(super) async fn names(&mut self) -> Result<bool, Error> {
-        // Also teaches which node of a cluster has the queue: `SCAN` names no key.
-        let leases = self.broker.workers(self.queue).await?;
-        let mut incarnations: BTreeSet<_> = leases.into_iter().map(|lease| lease.incarnation).collect();
-        let (mut sound, mut any) = (true, false);
+        // Teaches which node of a cluster has the queue: `SCAN` names no key.
+        self.command::<String>(&["TYPE", &self.of.key("workers")]).await?;
+        let (mut incarnations, mut sound, mut any) = (BTreeSet::new(), true, false);
         for key in self.keys().await? {
             let Some(name) = key.strip_prefix(&self.of.prefix()).map(ToOwned::to_owned) else { continue };
             any = true;
@@ -39,9 +38,7 @@ impl Check<'_> {
                 incarnations.extend(self.named("keys", incarnation.into()));
             }
         }
-        if any {
-            self.listed().await?;
-        }
+        self.listed(any).await?;
         self.incarnations = incarnations.into_iter().collect();
         Ok(sound)
     }
@@ -63,12 +60,16 @@ impl Check<'_> {
         Ok(keys)
     }
 
-    /// A queue with keys stands in the list of queues.
-    async fn listed(&mut self) -> Result<(), Error> {
+    /// A queue with keys stands in the list of queues. What is no list keeps no script from reading the queue.
+    async fn listed(&mut self, any: bool) -> Result<(), Error> {
         let (tag, key) = queues(&self.broker.namespace);
+        let there: String = self.command_at(&tag, &["TYPE", &key]).await?;
+        if there != "set" && there != "none" {
+            self.tally.add(Flaw::WrongType, "queues", format!("queues is a {there}, not a set"), false);
+            return Ok(());
+        }
         let name = self.queue.as_str();
-        let listed: bool = self.command_at(&tag, &["SISMEMBER", &key, name]).await?;
-        if !listed {
+        if any && !self.command_at::<bool>(&tag, &["SISMEMBER", &key, name]).await? {
             if self.repair {
                 self.command_at::<i64>(&tag, &["SADD", &key, name]).await?;
             }
