@@ -7,6 +7,7 @@ mod bounds;
 mod cancelling;
 mod checking;
 mod damaged;
+mod doubled;
 mod enqueueing;
 mod random_damage;
 mod recovering;
@@ -218,6 +219,11 @@ macro_rules! damage {
                     a_key_of_the_wrong_type_is_told_and_never_touched
                     a_list_of_queues_of_the_wrong_type_is_told_and_the_queue_is_checked
                     lost_counts_stop_no_worker
+                }
+                doubled {
+                    a_job_that_is_in_line_very_often_hides_no_other
+                    a_job_twice_in_the_middle_of_a_long_list_is_found_and_mended
+                    what_is_not_decided_is_not_sound_and_another_repair_decides_it
                 }
                 random_damage {
                     whatever_is_damaged_a_repair_leaves_a_sound_queue_and_every_envelope

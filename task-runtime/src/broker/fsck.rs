@@ -53,7 +53,8 @@ pub enum Flaw {
     Unlisted,
     /// A key, a field or an entry that this version does not know. It is never touched.
     Unknown,
-    /// A key of another type than it must have. It is never touched, and nothing else is looked at.
+    /// A key of another type than it must have. It is never touched. If it is one of the queue's own, nothing
+    /// else is looked at.
     WrongType,
 }
 
@@ -76,7 +77,7 @@ impl Flaw {
             Self::Forgetful => "lost facts of the queue (also whether it was paused)",
             Self::Unlisted => "queue missing in the list of queues",
             Self::Unknown => "things that this version does not know; never touched",
-            Self::WrongType => "keys of the wrong type; nothing else was looked at",
+            Self::WrongType => "keys of the wrong type; with one in `keys`, nothing else was looked at",
         }
     }
 }
@@ -113,15 +114,20 @@ pub struct Report {
     pub ended: u64,
     /// What is wrong, in a fixed order.
     pub findings: Vec<Finding>,
-    /// What could not be decided while jobs moved: not wrong as far as is known. A check at a quieter
-    /// time decides it.
+    /// What could not be decided, because jobs moved or there was too much of it: it may be wrong. Another
+    /// check decides it, best at a quieter time; of too much, after a repair.
     pub undecided: Vec<String>,
 }
 
 impl Report {
-    /// Whether nothing is wrong, or nothing any more.
+    /// Whether nothing is wrong, or nothing any more, and all of it was decided.
     #[must_use]
     pub fn is_sound(&self) -> bool {
+        self.is_repaired() && self.undecided.is_empty()
+    }
+
+    /// Whether all that was found was put right.
+    pub(crate) fn is_repaired(&self) -> bool {
         self.findings.iter().all(|finding| finding.repaired == finding.count)
     }
 }
@@ -169,6 +175,8 @@ mod tests {
         let mut tally = Tally::default();
         tally.add(Flaw::Lost, "jobs", "a", false);
         tally.add(Flaw::Lost, "jobs", "b", true);
+        assert!(!tally.report().is_sound());
+        let tally = Tally { undecided: vec!["whether it is".into()], ..Tally::default() };
         assert!(!tally.report().is_sound());
     }
 }

@@ -10,7 +10,8 @@ impl Client {
     /// Every queue that was used in this namespace, sorted by name.
     ///
     /// # Errors
-    /// What the broker answers: [`Error::Unavailable`] and [`Error::Indeterminate`] pass.
+    /// What the broker answers: [`Error::Unavailable`] and [`Error::Indeterminate`] pass;
+    /// [`Error::Rejected`] does not, when someone has put something else in the place of the list.
     ///
     /// # Cancel safety
     /// Safe: nothing changes.
@@ -61,7 +62,10 @@ impl Client {
     /// each. No job is lost by it: in doubt one is put back, to run again. Repairing twice changes
     /// nothing more. What is not known is never touched.
     ///
-    /// On a server it reads the whole queue in small steps, about 100 entries each, and keeps about
+    /// What it could not decide, because jobs moved or there was too much of it, it tells: such a queue is
+    /// not said to be sound, and another check decides it.
+    ///
+    /// On a server, which must be a primary, it reads the whole queue in small steps, about 100 entries each, and keeps about
     /// 20 bytes for each job that waits or has ended, at most some 50 MB. In the memory of the
     /// process it takes one look, during which the queue stands still.
     ///

@@ -64,6 +64,7 @@ pub(crate) fn replies(data: &[u8]) {
     told("counts", reply::counts(value(), 1).map(shown));
     told("fsck/ends", answer::page("fsck/ends", value()).map(shown));
     told("fsck/list", answer::list_page(value()).map(shown));
+    told("fsck/twice", answer::twice(value()).map(shown));
     told("fsck/jobs", answer::jobs_page(value()).map(shown));
     told("fsck/names", answer::names(value()).map(shown));
     told("fsck/worker", answer::worker(value()).map(shown));

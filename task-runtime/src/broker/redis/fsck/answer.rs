@@ -32,6 +32,21 @@ pub(in crate::broker::redis) struct ListPage {
     pub(super) last: RawId,
     pub(super) found: Vec<Found>,
     pub(super) ids: Vec<RawId>,
+    /// The number, from the head, of the entry that is nearest to it.
+    pub(super) first: u64,
+}
+
+/// What one script saw of a job that was met twice.
+#[derive(Debug)]
+pub(in crate::broker::redis) struct Judged {
+    /// Places beyond the first.
+    pub(super) beyond: u64,
+    /// Whether there is a first.
+    pub(super) somewhere: bool,
+    /// Places at which it was met before and not now.
+    pub(super) missed: u64,
+    /// Whether no list was too long to be looked at as a whole.
+    pub(super) whole: bool,
 }
 
 /// A page of `jobs`.
@@ -108,7 +123,13 @@ pub(in crate::broker::redis) fn list_page(answer: Value) -> Read<ListPage> {
     let passed = u64::try_from(reply::next::<i64>(SCRIPT, &mut parts)?).ok();
     let last = reply::next(SCRIPT, &mut parts)?;
     let found = found(SCRIPT, reply::next_list(SCRIPT, &mut parts)?)?;
-    Ok(ListPage { passed, last, found, ids: reply::next(SCRIPT, &mut parts)? })
+    let ids = reply::next(SCRIPT, &mut parts)?;
+    Ok(ListPage { passed, last, found, ids, first: reply::next(SCRIPT, &mut parts)? })
+}
+
+pub(in crate::broker::redis) fn twice(answer: Value) -> Read<Judged> {
+    let (beyond, somewhere, missed, whole) = reply::value("fsck/twice", answer)?;
+    Ok(Judged { beyond, somewhere, missed, whole })
 }
 
 pub(in crate::broker::redis) fn jobs_page(answer: Value) -> Read<JobsPage> {

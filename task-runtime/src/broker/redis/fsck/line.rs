@@ -1,10 +1,11 @@
 //! What is in line or on loan: lists and running sets, walked over.
 
+use std::collections::BTreeMap;
 use std::hash::BuildHasher as _;
 
+use super::twice::Suspect;
 use super::{Check, MAX_PAGES, MAX_SUSPECTS, Part, RawId, Seen, answer};
-use crate::broker::Flaw;
-use crate::broker::redis::{reply, script};
+use crate::broker::redis::script;
 use crate::error::Error;
 
 /// The lists by the names that the script knows, and their keys.
@@ -35,41 +36,39 @@ impl Check<'_> {
 
     /// The ids in line or on loan. What is met twice is judged.
     pub(super) async fn line(&mut self, part: Part) -> Result<Seen, Error> {
-        let (mut seen, mut twice, mut more) = (Seen::default(), Vec::new(), 0);
+        let (mut seen, mut twice, mut more) = (Seen::default(), BTreeMap::new(), Seen::default());
         let hasher = self.hasher.clone();
         let mut take = |id: RawId| {
             let hash = hasher.hash_one(&*id);
             if (part.of == 1 || hash % part.of == part.at) && !seen.add(hash) {
-                match twice.len() < MAX_SUSPECTS / 10 {
-                    true => twice.push(id),
-                    false => more += 1,
+                if twice.len() < MAX_SUSPECTS / 10 || twice.contains_key(&id) {
+                    twice.insert(id, Suspect::default());
+                } else {
+                    more.add(hash);
                 }
             }
         };
         for incarnation in self.incarnations.clone() {
             self.running(&incarnation, &mut take).await?;
         }
-        self.lists(&mut take).await?;
-        twice.sort();
-        twice.dedup();
-        for id in twice {
-            self.twice(&id).await?;
-        }
-        if more > 0 {
-            self.tally.undecided.push(format!("whether {more} more jobs are in line twice"));
+        self.lists(&mut |_, _, id| take(id)).await?;
+        self.judge_twice(twice).await?;
+        if !more.0.is_empty() {
+            self.tally.undecided.push(format!("whether {} more jobs are in line twice", more.0.len()));
         }
         Ok(seen)
     }
 
-    /// Every entry of the lists that stays while they are walked over, and most of the others.
-    pub(super) async fn lists(&mut self, each: &mut (dyn FnMut(RawId) + Send)) -> Result<(), Error> {
+    /// Every entry of the lists that stays while they are walked over, and most of the others: with the name
+    /// of its list and the number, from the head, of the first entry of its page.
+    pub(super) async fn lists(&mut self, each: &mut (dyn FnMut(&'static str, u64, RawId) + Send)) -> Result<(), Error> {
         for (name, key) in LISTS {
             let (mut passed, mut last): (u64, RawId) = (0, Vec::new());
             for _ in 0..MAX_PAGES {
                 let call = self.call(&script::FSCK_LIST, &[]).flag(self.mends()).arg(name).arg(passed).arg(&*last);
                 let page = self.ask(call, answer::list_page).await?;
                 self.found(key, page.found);
-                page.ids.into_iter().for_each(&mut *each);
+                page.ids.into_iter().for_each(|id| each(name, page.first, id));
                 let Some(next) = page.passed else { break };
                 (passed, last) = (next, page.last);
             }
@@ -77,14 +76,11 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// One that was met twice may also have moved meanwhile.
-    async fn twice(&mut self, id: &[u8]) -> Result<(), Error> {
-        let call = self.call(&script::FSCK_TWICE, &self.incarnations).flag(self.repair).arg(id);
-        let call = call.incarnations(&self.incarnations);
-        let beyond = self.ask(call, |beyond| reply::number("fsck/twice", beyond)).await?;
-        for _ in 0..beyond {
-            self.tally.add(Flaw::Twice, "in line", super::shown(id), self.repair);
-        }
-        Ok(())
+    /// Walks over the lists again; nothing that is found on the way is new.
+    pub(super) async fn again(&mut self, each: &mut (dyn FnMut(&'static str, u64, RawId) + Send)) -> Result<(), Error> {
+        let first = std::mem::replace(&mut self.first, false);
+        let walked = self.lists(each).await;
+        self.first = first;
+        walked
     }
 }

@@ -12,6 +12,7 @@ mod line;
 mod names;
 mod pages;
 mod suspects;
+mod twice;
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher as _, RandomState};

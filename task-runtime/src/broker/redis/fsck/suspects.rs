@@ -58,7 +58,7 @@ impl Check<'_> {
             if suspects.is_empty() {
                 return Ok(());
             }
-            self.again(|id| _ = suspects.remove(id)).await?;
+            self.again(&mut |_, _, id| _ = suspects.remove(&id)).await?;
             self.stand_nowhere(&mut suspects, true).await?;
         }
         let ids: Vec<RawId> = suspects.into_keys().collect();
@@ -66,14 +66,6 @@ impl Check<'_> {
             self.put_back(ids).await?;
         }
         Ok(())
-    }
-
-    /// Walks over the lists again; nothing that is found on the way is new.
-    async fn again(&mut self, mut each: impl FnMut(&RawId) + Send) -> Result<(), Error> {
-        let first = std::mem::replace(&mut self.first, false);
-        let walked = self.lists(&mut |id| each(&id)).await;
-        self.first = first;
-        walked
     }
 
     /// Keeps the suspects that stand nowhere at this moment, and that are as they were.
@@ -151,7 +143,7 @@ impl Check<'_> {
         if suspects.is_empty() {
             return Ok(());
         }
-        self.again(|id| _ = suspects.remove(id)).await?;
+        self.again(&mut |_, _, id| _ = suspects.remove(&id)).await?;
         self.judge(&script::FSCK_UNMARK, "fsck/unmark", suspects, (Flaw::Leftover, "marks")).await
     }
 

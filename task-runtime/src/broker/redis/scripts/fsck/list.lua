@@ -4,24 +4,32 @@
 -- KEYS: jobs marks scheduled dead parked few alone ready:*
 -- ARGV: now or '', repair (0, 1), list (few, alone, 0 to 9), how many entries from the tail were
 --       looked at before, the last of those
--- Returns {entries looked at or -1 when that was all, the last of them, findings, ids}.
-local PAGE, MAX_SHIFT, MAX_BYTES = 100, 100, 1048576
+-- Returns {entries looked at or -1 when that was all, the last of them, findings, ids, the number of the last
+--       from the head}.
+local PAGE, SHIFTS, MAX_BYTES = 100, {100, 1000, 10000}, 1048576
 local repair, name, passed, anchor = ARGV[2] == '1', ARGV[3], tonumber(ARGV[4]), ARGV[5]
 local list = name == 'few' and few or name == 'alone' and alone or ready[tonumber(name)]
 
 -- What came at the tail meanwhile has moved the last entry that was looked at.
-if passed > 0 then
-  local window = redis.call('LRANGE', list, -(passed + MAX_SHIFT), -passed)
-  for i = #window, 1, -1 do
-    if window[i] == anchor then
-      passed = passed + #window - i
-      break
+local function moved_by()
+  local from = 0
+  for _, most in ipairs(SHIFTS) do
+    local window = redis.call('LRANGE', list, -(passed + most), -(passed + from))
+    for i = #window, 1, -1 do
+      if window[i] == anchor then
+        return from + #window - i
+      end
     end
+    from = most
   end
+  return 0
+end
+if passed > 0 then
+  passed = passed + moved_by()
 end
 local last = redis.call('LLEN', list) - passed - 1
 if last < 0 then
-  return {-1, '', found, {}}
+  return {-1, '', found, {}, 0}
 end
 local first = math.max(0, last - PAGE + 1)
 local entries, ids, bytes, at = redis.call('LRANGE', list, first, last), {}, 0, first
@@ -48,4 +56,4 @@ if repair then
   take_out(list, removed)
 end
 passed = redis.call('LLEN', list) - at
-return {at == 0 and -1 or passed, passed > 0 and redis.call('LINDEX', list, -passed) or '', found, ids}
+return {at == 0 and -1 or passed, passed > 0 and redis.call('LINDEX', list, -passed) or '', found, ids, at}
