@@ -161,6 +161,52 @@ async fn a_check_tells_what_is_wrong_by_its_exit_code_and_repairs_it_when_told_t
 }
 
 #[tokio::test]
+async fn a_check_of_a_queue_that_was_never_used_says_so() {
+    let bench = Bench::new().await;
+    bench.client.enqueue_all((0..3).map(|n| AddNumbers::new(n, n))).await.unwrap();
+    let (code, text) = ended(bench.start(&["fsck", "sum", "sums"]));
+    assert_eq!(code, 3, "{text}");
+    assert_all(&text, &["sum: NOT USED", "sums: sound (3 jobs", "no queue `sum` was used in this namespace", "sums"]);
+    let (code, text) = ended(bench.start(&["fsck", "--json", "sum", "sums"]));
+    assert_eq!(code, 3, "{text}");
+    let json = json_in(&text);
+    assert_eq!((&json[0]["used"], &json[0]["sound"]), (&false.into(), &false.into()), "{json}");
+    assert_eq!((&json[1]["used"], &json[1]["sound"]), (&true.into(), &true.into()), "{json}");
+    // What someone removed from the list is there all the same.
+    shared_redis().command(&["DEL", &format!("{{{}}}:queues", bench.namespace)]);
+    let (code, text) = ended(bench.start(&["fsck", "sums"]));
+    assert_eq!(code, 7, "{text}");
+    assert_all(&text, &["queue missing in the list of queues"]);
+}
+
+#[tokio::test]
+async fn a_key_of_the_wrong_type_keeps_no_other_queue_from_being_checked() {
+    let bench = Bench::new().await;
+    bench.client.enqueue_all((0..3).map(|n| AddNumbers::new(n, n))).await.unwrap();
+    FailRudely::new().options().queue("quiet").enqueue_on(&bench.client).await.unwrap();
+    shared_redis().command(&["SET", &format!("{{{}:quiet}}:workers", bench.namespace), "precious"]);
+    let (code, text) = ended(bench.start(&["fsck"]));
+    assert_eq!(code, 7, "{text}");
+    assert_all(&text, &["quiet: NOT SOUND", "workers is a string, not a zset", "sums: sound (3 jobs and 0 ends)"]);
+    let (code, text) = ended(bench.start(&["fsck", "--json"]));
+    assert_eq!((code, &json_in(&text)[0]["findings"][0]["flaw"]), (7, &"wrong_type".into()), "{text}");
+
+    let queues = format!("{{{}}}:queues", bench.namespace);
+    shared_redis().command(&["SET", &queues, "precious"]);
+    let (code, text) = ended(bench.start(&["fsck", "sums"]));
+    assert_eq!(code, 7, "{text}");
+    assert_all(&text, &["sums: NOT SOUND (3 jobs", "queues is a string, not a set"]);
+    let (code, text) = ended(bench.start(&["fsck"]));
+    assert_eq!(code, 7, "{text}");
+    assert_all(&text, &["the list of queues", &queues, "name the queues"]);
+    let (code, text) = ended(bench.start(&["fsck", "--json"]));
+    assert_eq!((code, &json_in(&text)[0]["findings"][0]["place"]), (7, &"queues".into()), "{text}");
+    let (code, text) = ended(bench.start(&["stats"]));
+    assert_eq!(code, 1, "{text}");
+    assert_all(&text, &["nothing happened", &queues]);
+}
+
+#[tokio::test]
 async fn a_burst_does_what_there_is_and_ends() {
     let bench = Bench::new().await;
     let jobs = bench.client.enqueue_all((0..50).map(|n| AddNumbers::new(n, 1_u64))).await.unwrap();

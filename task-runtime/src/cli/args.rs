@@ -17,8 +17,9 @@ use crate::worker::DEFAULT_CONCURRENCY;
                   TASK_REDIS_URL, else REDIS_URL   redis://[user:password@]host[:port][/database],\n                                   \
                   rediss://… (TLS) or unix:///path\n  \
                   TASK_NAMESPACE                   keeps applications on one server apart (default: task)\n\n\
-                  Exit codes: 0 all went well, 1 it failed, 2 the command line or the environment is wrong,\n\
-                  3 no task of this name, 6 the server is not available, 7 something is wrong with stored jobs (fsck)"
+                  Exit codes: 0 all went well, 1 it failed, 2 the command line or the environment is wrong, or the\n\
+                  server too old, 3 no task of this name, or no such queue was used (fsck), 6 the server is not\n\
+                  available, 7 something is wrong with stored jobs, or was not decided (fsck)"
 )]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -61,7 +62,9 @@ pub(super) enum Command {
                       --repair puts right what loses no job; when in doubt, a job is put back to run again. What it \
                       does not know it never touches. A job that was put back begins at once, whatever its delay \
                       was. If a queue has lost its facts, it is no longer paused.\n\n\
-                      Exit codes: 0 all is sound, or all was repaired; 7 something is still wrong"
+                      It needs the primary and the rights of a worker, also without --repair.\n\n\
+                      Exit codes: 0 all is sound, or all was repaired; 3 a queue that was named was never used; 7 something \
+                      is still wrong, or was not decided: run it again then"
     )]
     Fsck(FsckOptions),
     /// Measures how fast jobs are on this server

@@ -49,8 +49,9 @@ const SHUTDOWN_LIMIT: Duration = Duration::from_secs(1);
 /// environment.
 ///
 /// # Exit codes
-/// 0 all went well; 1 it failed; 2 the command line or the environment is wrong; 3 no task of this
-/// name; 6 the server is not available; 7 something is wrong with stored jobs (`fsck`).
+/// 0 all went well; 1 it failed; 2 the command line or the environment is wrong, or the server too old;
+/// 3 no task of this name, or no such queue was used (`fsck`); 6 the server is not available; 7 something
+/// is wrong with stored jobs, or was not decided (`fsck`).
 #[must_use = "an application does nothing until `main` or `run` is called"]
 #[derive(Clone, Default)]
 pub struct App {
@@ -149,18 +150,21 @@ impl Exit {
     fn new(code: u8, message: impl Into<String>) -> Self {
         Self { code, message: message.into() }
     }
-}
 
-impl From<Error> for Exit {
-    fn from(error: Error) -> Self {
-        let code = match &error {
+    fn code_of(error: &Error) -> u8 {
+        match error {
             Error::Unavailable { .. } => Self::UNREACHABLE,
             Error::InvalidName { .. } | Error::InvalidOption { .. } | Error::Limit { .. } | Error::Encode { .. } => {
                 Self::USAGE
             }
             _ => Self::FAILURE,
-        };
-        Self::new(code, error.to_string())
+        }
+    }
+}
+
+impl From<Error> for Exit {
+    fn from(error: Error) -> Self {
+        Self::new(Self::code_of(&error), error.to_string())
     }
 }
 
