@@ -3,6 +3,7 @@
 mod bounds;
 mod clock;
 mod fsck;
+mod storage;
 mod verbs;
 
 pub mod memory;
@@ -11,6 +12,7 @@ pub mod redis;
 
 pub use clock::Clock;
 pub use fsck::{Finding, Flaw, MAX_EXAMPLES, Repair, Report};
+pub use storage::{Storage, WhenFull};
 pub use verbs::*;
 
 use std::future::Future;
