@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// Longest pause: with all its queues and its heartbeat, a worker tries less than once a second.
 const LONGEST_PAUSE: Duration = Duration::from_millis(2_500);
-/// How much longer than usual is waited after a wait that was in vain; twice as long after the next.
+/// How much longer than usual is waited after a wait that was in vain; after the next it is the most, since a lease
+/// ends while a slow line is being learned.
 const FIRST_EXTRA: Duration = Duration::from_secs(1);
 /// Most that is added. After a partition a wait that began in it may still have to end.
 const LONGEST_EXTRA: Duration = Duration::from_secs(4);
@@ -67,7 +68,7 @@ impl Patience {
             return;
         }
         let mut learned = self.learned();
-        learned.extra = (learned.extra * 2).clamp(FIRST_EXTRA, LONGEST_EXTRA);
+        learned.extra = if learned.extra.is_zero() { FIRST_EXTRA } else { LONGEST_EXTRA };
     }
 
     /// An answer came after `took`.
@@ -108,7 +109,7 @@ mod tests {
             waits.push(patience.stretched(limit).as_secs());
             patience.in_vain();
         }
-        assert_eq!(waits, [1, 2, 3, 5, 5]);
+        assert_eq!(waits, [1, 2, 5, 5, 5]);
         patience.answered(Duration::from_secs(3));
         assert_eq!(patience.stretched(limit), Duration::from_secs(5));
         patience.answered(Duration::from_millis(100));
