@@ -33,7 +33,7 @@ async fn every_job_of_a_killed_worker_completes_once_within_45_seconds() {
 #[tokio::test]
 async fn a_task_that_blocks_the_runtime_keeps_its_lease_and_is_reported() {
     let bench = Bench::new().await;
-    // Both threads of a small runtime are blocked for many times the lease.
+    // The only thread of a small runtime that runs tasks is blocked for many times the lease.
     let mut worker = bench
         .program(&["worker", "work", "--lease", "1s", "--concurrency", "2"])
         .env("TOKIO_WORKER_THREADS", "1")
