@@ -4,13 +4,13 @@
 use std::time::{Duration, Instant};
 
 use support::redis::FromRedisValue as _;
-use support::{Server, eventually, goes_on_for};
+use support::{On, Server, eventually, goes_on_for};
 use task_runtime::broker::{Flaw, Repair, Report};
 use task_runtime::client::JobStatus;
 use task_runtime::prelude::*;
 
 use crate::BOUND;
-use crate::fixture::{Bench, Running, pass, queue};
+use crate::fixture::{Bench, Mark, Running, pass, queue};
 
 /// How the keys of the queue begin.
 const PREFIX: &str = "{task:q}:";
@@ -151,12 +151,42 @@ async fn workers_go_on_when_jobs_are_deleted_or_all_is_flushed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_that_ends_after_all_was_flushed_leaves_nothing() {
+    let bench = Bench::new(Server::redis()).await;
+    for round in 0..goes_on_for(Duration::from_secs(3), Duration::from_secs(30)).as_secs() {
+        // The first to learn that the lease is gone is the turn that tells of the end: the next look is a second away,
+        // and the next heartbeat 10 s.
+        let worker = bench.start().await;
+        let job = Mark::new(round, 200_u64).options().enqueue_on(&bench.client).await.unwrap();
+        eventually("the job begins", BOUND, async || (bench.ledger.of(round).begun == 1).then_some(())).await;
+        let begun = bench.proxy.seen(On::Script("begin"));
+        bench.server.command(&["FLUSHDB"]);
+        let anew = async || (bench.proxy.seen(On::Script("begin")) > begun).then_some(());
+        eventually("the worker begins anew", BOUND, anew).await;
+        assert_eq!((bench.ledger.of(round).begun, bench.ledger.of(round).ended), (1, 1));
+        pass(Duration::from_millis(300)).await;
+        let mut keys = Vec::<String>::from_redis_value(bench.server.command(&["KEYS", "*"])).unwrap();
+        keys.sort();
+        assert_eq!(keys, [key("steps"), key("workers")]);
+        assert_eq!(job.status().await.unwrap(), JobStatus::Unknown);
+        worker.stop().await;
+    }
+    assert_eq!(bench.ledger.begun_more_than(1), []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_older_copy_of_the_data_is_sound_and_drained() {
     let mut bench = Bench::new(Server::redis()).await;
     let worker = start(&bench).await;
     let producer = bench.beyond().await;
     let load = bench.load(&producer, 3);
     pass(Duration::from_millis(700)).await;
+    // They wait in the copy, and none of them can have run before it was made.
+    let waiting = (0..20).map(|number| Mark::new((1 << 33) + number, 3_u64).options().delay(Duration::from_secs(3)));
+    let mut saved = Vec::new();
+    for job in waiting {
+        saved.push(job.enqueue_on(&bench.client).await.unwrap());
+    }
     bench.server.command(&["SAVE"]);
     pass(Duration::from_millis(700)).await;
     // What came after the copy is gone with the process.
@@ -169,6 +199,10 @@ async fn an_older_copy_of_the_data_is_sound_and_drained() {
     for job in &told.acknowledged {
         let status = job.status().await.unwrap();
         assert!(matches!(status, JobStatus::Completed { .. } | JobStatus::Unknown), "{status:?}");
+    }
+    for job in &saved {
+        let status = job.status().await.unwrap();
+        assert!(matches!(status, JobStatus::Completed { attempts: 1, .. }), "{status:?}");
     }
     is_quiet(&bench.server).await;
     worker.stop().await;
