@@ -45,15 +45,25 @@ async fn a_long_job_keeps_its_lease_through_blips_that_are_shorter() {
     other.stop().await;
 }
 
-/// Stops workers, each while the answer to its claim is on its way, which takes so long; answers how many could not
-/// give the jobs back.
-async fn stops_while_a_claim_is_answered(late: Duration, now: bool) -> usize {
+#[derive(Debug)]
+struct Stops {
+    rounds: u64,
+    /// How often all jobs were given back.
+    in_time: usize,
+    /// How often they were left to the lease.
+    too_late: usize,
+}
+
+/// Stops workers, each while the answer to its claim is on its way, which takes so long; answers how many there were
+/// and what became of their jobs.
+async fn stops_while_a_claim_is_answered(late: u64, now: bool) -> Stops {
     const JOBS: u64 = 3;
+    let late = Duration::from_millis(late);
     let bench = Bench::new(Server::redis()).await;
     let worker = async || bench.worker().await.lease(Duration::from_secs(1));
     let until = Instant::now() + goes_on_for(Duration::from_secs(10), Duration::from_secs(120));
     let (mut told, mut rounds, mut in_time, mut too_late) = (Told::default(), 0, 0, 0);
-    while Instant::now() < until {
+    while Instant::now() < until || rounds < 2 {
         let waits = bench.proxy.seen(On::Command("BLPOP"));
         let stopping = Running::start(worker().await);
         let idle = async || (bench.proxy.seen(On::Command("BLPOP")) > waits).then_some(());
@@ -92,20 +102,28 @@ async fn stops_while_a_claim_is_answered(late: Duration, now: bool) -> usize {
     }
     bench.ends_well(&told, 1).await;
     println!("{late:?}, now: {now}: {rounds} rounds, {in_time} given back, {too_late} left to the lease");
-    assert!(in_time + too_late > 0);
-    too_late
+    Stops { rounds, in_time, too_late }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_claim_that_is_on_its_way_when_its_worker_stops_is_given_back() {
-    let soon = Duration::from_millis(80);
-    let counts =
-        tokio::join!(stops_while_a_claim_is_answered(soon, false), stops_while_a_claim_is_answered(soon, true));
-    assert_eq!(counts, (0, 0));
+    let counts = tokio::join!(stops_while_a_claim_is_answered(80, false), stops_while_a_claim_is_answered(80, true));
+    for stops in <[_; 2]>::from(counts) {
+        assert!(stops.in_time >= 5 && stops.too_late == 0, "{stops:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_claim_that_its_worker_does_not_wait_for_when_it_stops_is_not_lost() {
-    let late = Duration::from_millis(600);
-    tokio::join!(stops_while_a_claim_is_answered(late, false), stops_while_a_claim_is_answered(late, true));
+    let (waits, ends, gives_up, ends_before) = tokio::join!(
+        stops_while_a_claim_is_answered(600, false),
+        stops_while_a_claim_is_answered(600, true),
+        // Later than any answer is waited for.
+        stops_while_a_claim_is_answered(2_000, false),
+        stops_while_a_claim_is_answered(2_000, true)
+    );
+    assert!(waits.in_time >= 2, "{waits:?}");
+    for late in [ends, gives_up, ends_before] {
+        assert!(late.too_late >= 2, "{late:?}");
+    }
 }
