@@ -23,7 +23,8 @@ async fn is_idle(server: &Server) {
 async fn an_idle_worker_consumes_again_whenever_its_server_was_restarted() {
     let mut bench = Bench::new(Server::redis().config("appendonly yes").config("appendfsync no")).await;
     let worker = bench.start().await;
-    let until = Instant::now() + goes_on_for(Duration::from_secs(6), Duration::from_secs(120));
+    // A long run is to come to a hundred rounds.
+    let until = Instant::now() + goes_on_for(Duration::from_secs(6), Duration::from_secs(600));
     let mut rounds = 0;
     while Instant::now() < until || rounds < 2 {
         is_idle(&bench.server).await;
@@ -36,6 +37,7 @@ async fn an_idle_worker_consumes_again_whenever_its_server_was_restarted() {
         bench.runs_a_job(rounds).await;
         rounds += 1;
     }
+    println!("{rounds} rounds");
     bench.ends_well(&Told::default(), 1).await;
     assert_eq!(bench.ledger.ended() as u64, rounds);
     worker.stop().await;
