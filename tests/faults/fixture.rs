@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use support::{Ledger, Proxy, Server, ServerOptions, nothing_is_lost};
+use support::redis::FromRedisValue as _;
+use support::{Ledger, Proxy, Server, ServerOptions, eventually, nothing_is_lost};
 use task_runtime::broker::Counts;
 use task_runtime::job::QueueName;
 use task_runtime::prelude::*;
@@ -86,6 +87,16 @@ impl Bench {
 
     pub(crate) async fn start(&self) -> Running {
         Running::start(self.worker().await)
+    }
+
+    /// Waits until workers wait for a token in so many queues.
+    pub(crate) async fn is_idle(&self, queues: usize) {
+        let blocked = format!("blocked_clients:{queues}\r");
+        eventually("the worker waits", BOUND, async || {
+            let info = String::from_redis_value(self.server.command(&["INFO", "clients"])).expect("INFO is text");
+            info.contains(&blocked).then_some(())
+        })
+        .await;
     }
 
     /// Enqueues jobs through `client` until it is told to stop.

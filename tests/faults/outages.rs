@@ -1,23 +1,18 @@
 //! Servers that end, come back, are killed or hand over: workers and callers find them again by themselves.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use support::redis::FromRedisValue as _;
 use support::{Proxy, Server, eventually, goes_on_for};
-use task_runtime::Error;
+use task_runtime::broker::Clock;
+use task_runtime::broker::redis::RedisBroker;
+use task_runtime::job::Namespace;
 use task_runtime::prelude::*;
+use task_runtime::{Error, WorkerBuilder};
 
 use crate::BOUND;
-use crate::fixture::{Bench, Mark, Told, pass, queue, runs_a_job};
-
-/// The worker waits for a token.
-async fn is_idle(server: &Server) {
-    eventually("the worker waits", BOUND, async || {
-        let info = String::from_redis_value(server.command(&["INFO", "clients"])).expect("INFO is text");
-        info.contains("blocked_clients:1\r").then_some(())
-    })
-    .await;
-}
+use crate::fixture::{Bench, Mark, Running, Told, pass, queue, runs_a_job};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_idle_worker_consumes_again_whenever_its_server_was_restarted() {
@@ -27,7 +22,7 @@ async fn an_idle_worker_consumes_again_whenever_its_server_was_restarted() {
     let until = Instant::now() + goes_on_for(Duration::from_secs(6), Duration::from_secs(600));
     let mut rounds = 0;
     while Instant::now() < until || rounds < 2 {
-        is_idle(&bench.server).await;
+        bench.is_idle(1).await;
         match rounds % 2 {
             0 => bench.server.kill9(),
             _ => bench.server.terminate(),
@@ -140,8 +135,9 @@ async fn in_step(primary: &Server, replica: &Server) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_is_away_for_long_is_asked_less_than_once_a_second() {
     let bench = Bench::new(Server::redis()).await;
-    let worker = bench.start().await;
-    is_idle(&bench.server).await;
+    let queues = ["a", "b", "c", "d"];
+    let worker = Running::start(queues.into_iter().fold(bench.worker().await, WorkerBuilder::queue));
+    bench.is_idle(1 + queues.len()).await;
     let away = goes_on_for(Duration::from_secs(12), Duration::from_secs(130));
     bench.proxy.retarget(1);
     bench.proxy.reset_all();
@@ -186,10 +182,22 @@ async fn a_worker_that_starts_before_its_server_waits_for_it() {
     proxy.retarget(1);
     proxy.reset_all();
     let worker = Worker::builder(client.clone()).queue("q").data(ledger.clone());
-    let worker = crate::fixture::Running::start(worker);
+    let worker = Running::start(worker);
     pass(goes_on_for(Duration::from_secs(2), Duration::from_secs(60))).await;
     proxy.retarget(server.port());
     runs_a_job(&client, 1).await;
     assert_eq!(client.counts(&queue()).await.unwrap().finished, 1);
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_whose_server_has_no_address_says_so_and_stops_in_good_order() {
+    // A name of which it is certain that it has none. The client is not asked to connect first, as after a restart.
+    let broker = RedisBroker::new("redis://no-such-host.invalid/", Namespace::new("task").unwrap(), Clock::default());
+    let client = Client::from_broker(Arc::new(broker.unwrap()));
+    let worker = Running::start(Worker::builder(client).queue("q").data(support::Ledger::default()));
+    pass(goes_on_for(Duration::from_secs(2), Duration::from_secs(60))).await;
+    let readiness = worker.readiness().to_string();
+    assert!(readiness.contains("no turn was carried out yet") && readiness.contains("address"), "{readiness}");
     worker.stop().await;
 }
