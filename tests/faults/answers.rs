@@ -43,6 +43,17 @@ async fn each_passing_answer_is_waited_out_by_workers_and_callers() {
     if each < Duration::from_secs(1) {
         assert_eq!((told.unknown.len(), told.refused.len()), (0, 0), "{:?}", told.refused.first_key_value());
     }
+    // Who has nothing to do meets the answer where it waits for a job.
+    for answer in PASSING {
+        bench.is_idle(1).await;
+        let waits = bench.proxy.inject(On::Command("BLPOP"), When::Always, Fault::Answer(answer.into()));
+        bench.runs_a_job(fastrand::u64(1 << 32..)).await;
+        waits.wait(1, BOUND);
+        pass(each).await;
+        assert!(waits.hits() <= 2 + each.as_secs(), "{} waits in {each:?} of {answer}", waits.hits());
+        waits.lift();
+        bench.runs_a_job(fastrand::u64(1 << 32..)).await;
+    }
     bench.ends_well(&told, 1).await;
     worker.stop().await;
 }
