@@ -47,15 +47,14 @@ async fn a_long_job_keeps_its_lease_through_blips_that_are_shorter() {
 
 #[derive(Debug)]
 struct Stops {
-    rounds: u64,
     /// How often all jobs were given back.
     in_time: usize,
     /// How often they were left to the lease.
     too_late: usize,
 }
 
-/// Stops workers, each while the answer to its claim is on its way, which takes so long; answers how many there were
-/// and what became of their jobs.
+/// Stops workers, each while the answer to its claim is on its way, which takes so long; answers what became of
+/// their jobs.
 async fn stops_while_a_claim_is_answered(late: u64, now: bool) -> Stops {
     const JOBS: u64 = 3;
     let late = Duration::from_millis(late);
@@ -102,7 +101,7 @@ async fn stops_while_a_claim_is_answered(late: u64, now: bool) -> Stops {
     }
     bench.ends_well(&told, 1).await;
     println!("{late:?}, now: {now}: {rounds} rounds, {in_time} given back, {too_late} left to the lease");
-    Stops { rounds, in_time, too_late }
+    Stops { in_time, too_late }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
