@@ -1,11 +1,12 @@
 //! Requests and answers that are lost, late or slow on their way.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use support::{Fault, Ledger, Line, On, Server, Way, When, eventually, goes_on_for};
+use task_runtime::WorkerBuilder;
 use task_runtime::client::JobStatus;
 use task_runtime::prelude::*;
-use task_runtime::WorkerBuilder;
 
 use crate::BOUND;
 use crate::fixture::{Bench, Mark, Running, Stumble, Told, pass, queue};
@@ -202,17 +203,48 @@ async fn a_wait_that_is_never_answered_delays_a_job_by_seconds_only() {
     worker.stop().await;
 }
 
+/// Jobs that are held end when this one has.
+const OVER: u64 = 1 << 35;
+
+/// Goes on for as long as the test wants.
+#[task(queue = "q", max_attempts = 1, timeout = 3_600)]
+async fn hold(number: u64, #[inject] ledger: Data<Ledger>) {
+    ledger.begin(number);
+    while ledger.of(OVER).ended == 0 {
+        pass(Duration::from_millis(10)).await;
+    }
+    ledger.end(number);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slow_line_makes_work_slow_and_loses_no_lease() {
+    // The usual one: until a line of 3 s is learned, nothing moves a lease on.
+    const LEASE: Duration = Duration::from_secs(30);
+    const NEAR: u64 = 1 << 33;
+    const FAR: u64 = 1 << 34;
     let bench = Bench::new(Server::redis()).await;
+    let start = |worker: WorkerBuilder| Running::start(worker.lease(LEASE));
+    let holds = async |number| {
+        let job = Hold::new(number).options().enqueue_on(&bench.client).await.unwrap();
+        eventually("the job begins", BOUND, async || (bench.ledger.of(number).begun == 1).then_some(())).await;
+        job
+    };
+    // It sees the leases whatever the line is like and would free the jobs of the other, but has no place for them.
+    let near = Worker::builder(bench.client.clone()).queue("q").data(bench.ledger.clone()).concurrency(1);
+    let near = start(near);
+    let there = holds(NEAR).await;
+    let worker = start(bench.worker().await);
+    let long = holds(FAR).await;
+    let leases = async || bench.client.broker().workers(&queue()).await.unwrap();
+    let workers = async || leases().await.into_iter().map(|lease| lease.incarnation).collect::<BTreeSet<_>>();
+    let before = workers().await;
     let jobs = bench.client.enqueue_all((0..60).map(|number| Mark::new(number, 50_u64))).await.unwrap();
-    let worker = bench.start().await;
-    for (late, long) in [(600, 30), (3_000, 60)] {
+    for (late, short, long) in [(600, Duration::ZERO, 30), (3_000, LEASE.mul_f64(1.2), 60)] {
         let least = Duration::from_millis(late);
         bench.proxy.set(Way::Replies, Line::Delay { least, most: least.mul_f64(1.1) });
         // A slow line has to be learned first: what was usual is waited for in vain.
         let start = Instant::now();
-        let before = bench.ledger.ended();
+        let ended = bench.ledger.ended();
         let more = bench.client.enqueue_all((late..late + 5).map(|number| Mark::new(number, 50_u64))).await.unwrap();
         for job in more {
             assert!(
@@ -221,11 +253,19 @@ async fn a_slow_line_makes_work_slow_and_loses_no_lease() {
                 start.elapsed()
             );
         }
-        println!("{late} ms: {} jobs in {:?}", bench.ledger.ended() - before, start.elapsed());
-        pass(goes_on_for(Duration::ZERO, Duration::from_secs(long))).await;
+        println!("{late} ms: {} jobs in {:?}", bench.ledger.ended() - ended, start.elapsed());
+        let rest = goes_on_for(short, Duration::from_secs(long)).saturating_sub(start.elapsed());
+        pass(rest).await;
     }
+    assert_eq!(workers().await, before, "a worker lost its lease");
+    assert_eq!((bench.ledger.of(FAR).begun, bench.ledger.of(FAR).ended), (1, 0));
     bench.proxy.heal();
-    bench.runs_a_job(1 << 32).await;
+    bench.runs_a_job(OVER).await;
+    for job in [there, long] {
+        job.result_within(BOUND).await.unwrap();
+        assert!(matches!(job.status().await.unwrap(), JobStatus::Completed { attempts: 1, .. }));
+    }
     bench.ends_well(&Told { acknowledged: jobs, ..Told::default() }, 1).await;
     worker.stop().await;
+    near.stop().await;
 }
