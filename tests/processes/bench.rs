@@ -72,7 +72,11 @@ fn what_was_measured_until_it_was_stopped_is_told() {
     let (code, text) = stopped(&server, &["--only", "idle", "--json"], "waiting job, 10240 B", libc::SIGTERM);
     assert_eq!(code, 1, "{text}");
     let report = json_in(&text);
-    assert_eq!((report["complete"].as_bool(), report["rows"].as_array().map(Vec::len)), (Some(false), Some(2)), "{text}");
+    assert_eq!(
+        (report["complete"].as_bool(), report["rows"].as_array().map(Vec::len)),
+        (Some(false), Some(2)),
+        "{text}"
+    );
 }
 
 #[test]
@@ -89,7 +93,8 @@ fn a_bench_that_cannot_remove_what_it_left_says_where_it_is() {
 #[test]
 fn a_bench_does_not_fill_a_server_that_has_a_bound() {
     let server = Server::redis().config("maxmemory 40mb").start();
-    let run = |arguments: &[&str]| ended(program(&[&["bench"], arguments].concat()).env("REDIS_URL", server.url()).start());
+    let run =
+        |arguments: &[&str]| ended(program(&[&["bench"], arguments].concat()).env("REDIS_URL", server.url()).start());
     // The second only because of its large payloads.
     for arguments in [&[][..], &["--only", "idle", "--jobs", "5000", "--backlog", "1000"]] {
         let (code, text) = run(arguments);

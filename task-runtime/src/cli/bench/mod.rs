@@ -65,11 +65,11 @@ impl Scale {
     fn bytes(self, part: BenchPart) -> u64 {
         let take = |jobs: u64, bytes: usize| jobs * (bytes as u64 * 5 / 4 + AROUND_A_JOB);
         match part {
-            BenchPart::Drain | BenchPart::Enqueue => {
-                take(self.jobs, SMALL).max(take(self.jobs / FEWER_LARGE, LARGE))
-            }
+            BenchPart::Drain | BenchPart::Enqueue => take(self.jobs, SMALL).max(take(self.jobs / FEWER_LARGE, LARGE)),
             BenchPart::PickUp => take(pick_up::jobs(self), SMALL),
-            BenchPart::Idle => idle::waiting(self).into_iter().map(|(jobs, bytes)| take(jobs, bytes)).max().unwrap_or(0),
+            BenchPart::Idle => {
+                idle::waiting(self).into_iter().map(|(jobs, bytes)| take(jobs, bytes)).max().unwrap_or(0)
+            }
             // The floor has as many.
             BenchPart::Backlog => 2 * backlog::sizes(self).into_iter().map(|jobs| take(jobs, SMALL)).sum::<u64>(),
         }
@@ -103,7 +103,8 @@ async fn bench(target: TargetOptions, options: BenchOptions, threads: usize) -> 
     progress(&format!("{} · scratch namespace {}", shown(&without_password(&url)), scratch.namespace()));
     let server = scratch.server().await?;
     if distance.is_some() && server.in_cluster {
-        let message = "--round-trip needs a server that is no node of a cluster, because nodes are found past the stand-in";
+        let message =
+            "--round-trip needs a server that is no node of a cluster, because nodes are found past the stand-in";
         return Err(Exit::new(Exit::USAGE, message));
     }
     let mut report = Report::new(server, threads, options.round_trip, scratch.others().await?);
