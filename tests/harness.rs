@@ -191,6 +191,8 @@ async fn waiting_ends_with_a_message() {
 fn a_program_is_read_line_by_line_and_ends_by_signal() {
     let mut program = Program::new("/bin/sh").args(["-c", "echo one; echo two >&2; read forever </dev/zero"]).start();
     program.wait_for_line("one", BOUND);
+    // The streams come in no order.
+    eventually_blocking("both lines are there", BOUND, || (program.lines().len() == 2).then_some(()));
     program.signal(libc::SIGTERM);
     let status = program.wait(BOUND);
     assert!(!status.success());

@@ -153,9 +153,11 @@ async fn workers_go_on_when_jobs_are_deleted_or_all_is_flushed() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_job_that_ends_after_all_was_flushed_leaves_nothing() {
     let bench = Bench::new(Server::redis()).await;
-    for round in 0..goes_on_for(Duration::from_secs(3), Duration::from_secs(30)).as_secs() {
-        // The first to learn that the lease is gone is the turn that tells of the end: the next look is a second away,
-        // and the next heartbeat 10 s.
+    let (mut round, mut by_themselves) = (0, 0);
+    let rounds = goes_on_for(Duration::from_secs(3), Duration::from_secs(30)).as_secs();
+    while round < rounds || by_themselves == 0 {
+        // Mostly the first to learn that the lease is gone is the turn that tells of the end: the next look is a second
+        // away, and the next heartbeat 10 s. On a busy machine it may be a look, which has the job stopped.
         let worker = bench.start().await;
         let job = Mark::new(round, 200_u64).options().enqueue_on(&bench.client).await.unwrap();
         eventually("the job begins", BOUND, async || (bench.ledger.of(round).begun == 1).then_some(())).await;
@@ -163,13 +165,16 @@ async fn a_job_that_ends_after_all_was_flushed_leaves_nothing() {
         bench.server.command(&["FLUSHDB"]);
         let anew = async || (bench.proxy.seen(On::Script("begin")) > begun).then_some(());
         eventually("the worker begins anew", BOUND, anew).await;
-        assert_eq!((bench.ledger.of(round).begun, bench.ledger.of(round).ended), (1, 1));
+        assert_eq!(bench.ledger.of(round).begun, 1);
+        by_themselves += bench.ledger.of(round).ended;
         pass(Duration::from_millis(300)).await;
         let mut keys = Vec::<String>::from_redis_value(bench.server.command(&["KEYS", "*"])).unwrap();
         keys.sort();
         assert_eq!(keys, [key("steps"), key("workers")]);
         assert_eq!(job.status().await.unwrap(), JobStatus::Unknown);
         worker.stop().await;
+        round += 1;
+        assert!(round < 10 * rounds, "no job ended by itself");
     }
     assert_eq!(bench.ledger.begun_more_than(1), []);
 }

@@ -87,7 +87,7 @@ fn a_bench_that_cannot_remove_what_it_left_says_where_it_is() {
     server.kill9();
     let code = running.wait(2 * BOUND).code().unwrap();
     let text = running.lines().join("\n");
-    assert!(code != 0 && text.contains("keys that begin with {task-bench-"), "{code}: {text}");
+    assert!(code != 0 && text.contains("keys of the namespace task-bench-"), "{code}: {text}");
 }
 
 #[test]

@@ -148,7 +148,7 @@ impl Scratch {
             in_vain = if matches!(looked, Ok(0)) { in_vain + 1 } else { 0 };
             if Instant::now() >= until {
                 let why = looked.map_or_else(|error| error.to_string(), |_| "something still writes there".into());
-                let left = format!("keys that begin with {{{}: may be left behind: {why}", self.namespace);
+                let left = format!("keys of the namespace {} may be left behind: {why}", self.namespace);
                 return Err(Exit::new(Exit::FAILURE, left));
             }
             tokio::time::sleep(BETWEEN_LOOKS).await;
