@@ -47,7 +47,7 @@ impl Patience {
         let mut learned = self.learned();
         let whole = LONGEST_PAUSE.min(FIRST_PAUSE.saturating_mul(1 << learned.failures.min(16)));
         learned.failures = learned.failures.saturating_add(1);
-        let until = Instant::now() + whole.mul_f64(0.5 + fastrand::f64() / 2.0);
+        let until = Instant::now() + whole.mul_f64(0.75 + fastrand::f64() / 4.0);
         learned.pause = Some((until, reason.to_owned()));
     }
 
