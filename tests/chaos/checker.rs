@@ -310,8 +310,8 @@ impl<'a> Checker<'a> {
     }
 }
 
-/// Places at which the next start of a worker may lose a loop.
-const LOOP_DIES: [&str; 3] = ["claimed", "turn-answered", "lane"];
+/// Places at which the next start of a worker may lose a loop that has claimed jobs.
+const LOOP_DIES: [&str; 2] = ["claimed", "turn-answered"];
 
 /// How many jobs a worker runs at a time, by its name: `w1.3`.
 fn places_of(who: &str) -> usize {
