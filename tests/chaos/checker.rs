@@ -74,19 +74,6 @@ impl<'a> Checker<'a> {
         violations
     }
 
-    /// Whether a loop of this process was made to die: what it had claimed begins again, whether or not its other loops
-    /// took the places meanwhile. `first_us` says when processes began their first runs.
-    fn has_a_loop_that_died(&self, who: &str, first_us: &BTreeMap<&str, u64>) -> bool {
-        let after =
-            |until_us: u64| move |(other, at_us): &(&&str, &u64)| slot(other) == slot(who) && **at_us >= until_us;
-        self.history.faults.iter().filter(|fault| fault.of == slot(who) && LOOP_DIES.contains(&&*fault.name)).any(
-            |fault| {
-                let next = first_us.iter().filter(after(fault.until_us)).min_by_key(|(_, at_us)| **at_us);
-                next.is_some_and(|(next, _)| *next == who)
-            },
-        )
-    }
-
     /// The processes that ran more jobs at a time than they have places, each with the job that was one too many. A run
     /// holds its place until its end is written down; one that has none ended with its process, and so did all others of
     /// that name.
@@ -98,15 +85,8 @@ impl<'a> Checker<'a> {
                 moves.entry(&run.who).or_default().extend([(run.start_us, true, &**id), (end_us, false, &**id)]);
             }
         }
-        let first_us: BTreeMap<&str, u64> = moves
-            .iter()
-            .filter_map(|(who, moves)| Some((*who, moves.iter().map(|(at_us, ..)| *at_us).min()?)))
-            .collect();
         let mut overfull = Vec::new();
         for (who, mut moves) in moves {
-            if self.has_a_loop_that_died(who, &first_us) {
-                continue;
-            }
             let places = places_of(who);
             // Of one time, ends come first: only then is a place free.
             moves.sort_by_key(|(at_us, begins, _)| (*at_us, *begins));
@@ -309,9 +289,6 @@ impl<'a> Checker<'a> {
         self.history.jobs.values().map(again).sum()
     }
 }
-
-/// Places at which the next start of a worker may lose a loop that has claimed jobs.
-const LOOP_DIES: [&str; 2] = ["claimed", "turn-answered"];
 
 /// How many jobs a worker runs at a time, by its name: `w1.3`.
 fn places_of(who: &str) -> usize {

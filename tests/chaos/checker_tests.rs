@@ -303,14 +303,6 @@ fn no_process_runs_more_jobs_at_a_time_than_it_has_places() {
         beside("w3.2", 1, 2_999, ended()).keeps("places");
     }
     beside("w3.1", 1, 9_000, Story::enqueued().begun("w3.1", 1, 7, 2_000)).breaks("places");
-    // A start of which a loop was made to die may take over more than it has places for; the next one may not.
-    let dies = || {
-        let fault = |begins| What::Fault { of: "w3".into(), fault: "claimed".into(), begins };
-        Story::enqueued().line(1_500, "chaos", fault(true)).line(1_600, "chaos", fault(false))
-    };
-    beside("w3.1", 1, 2_999, dies().run("w3.1", 1, 7, (2_000, 3_000), How::Done)).keeps("places");
-    let before = || beside("w3.1", 2, 1_700, dies());
-    beside("w3.2", 1, 2_999, before().run("w3.2", 1, 7, (2_000, 3_000), How::Done)).breaks("places");
     // `w2` has four.
     let many = |most: u64| (1..=most).fold(Story::enqueued(), |story, number| beside("w2.1", number, 2_000, story));
     many(4).keeps("places");

@@ -31,6 +31,27 @@ async fn a_loop_that_dies_in_the_middle_begins_its_jobs_again_and_counts_nothing
 }
 
 #[tokio::test]
+async fn what_finds_its_place_taken_after_its_loop_died_goes_back_to_the_queue() {
+    let bench = Bench::new().await;
+    let points = "claimed=1*panic->off";
+    let job = Work::new(1_u64, 200_u64).options().enqueue_on(&bench.client).await.unwrap();
+    let mut worker =
+        bench.program(&["worker", "first", "work", "--concurrency", "1"]).env("FAILPOINTS", points).start();
+    worker.wait_for_line("a part of the worker died", BOUND);
+    // While that loop pauses, the queue that goes before it takes the only place.
+    let before = Work::new(2_u64, 500_u64).options().queue("first").enqueue_on(&bench.client).await.unwrap();
+    for job in [&before, &job] {
+        job.result_within(BOUND).await.unwrap();
+        assert!(matches!(job.status().await.unwrap(), JobStatus::Completed { attempts: 1, .. }));
+    }
+    let lines = worker.lines();
+    let seen: Vec<_> = lines.iter().filter(|line| line.starts_with("begin ") || line.starts_with("end ")).collect();
+    assert_eq!(seen.len(), 4, "{lines:?}");
+    let is_one_run = |lines: &[&String]| lines[0].replace("begin", "end") == *lines[1];
+    assert!(seen.chunks(2).all(is_one_run), "two ran beside each other: {seen:?}");
+}
+
+#[tokio::test]
 async fn a_heartbeat_and_a_recovery_that_die_go_on() {
     let bench = Bench::new().await;
     let points = "heartbeat=2*panic->off;recovery=2*panic->off";

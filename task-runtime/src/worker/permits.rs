@@ -264,17 +264,15 @@ impl Reserved {
         self.count
     }
 
-    /// One of them for each job that is to run, each of which says whether it was on board of a
-    /// crash. A job that a lost answer had claimed beyond them runs all the same.
+    /// One of them for each job that is to run, as far as they go. Each job says whether it was on board of a crash.
     pub(super) fn take(&mut self, jobs: impl ExactSizeIterator<Item = bool>) -> Vec<Permit> {
         let mut permits = Vec::with_capacity(jobs.len());
         let mut state = self.of.lock();
-        for few in jobs {
-            let within = self.count > 0;
-            self.count -= usize::from(within);
+        for few in jobs.take(self.count) {
             state.few += usize::from(few);
-            permits.push(Permit { of: Arc::clone(&self.of), lane: self.lane, within, few });
+            permits.push(Permit { of: Arc::clone(&self.of), lane: self.lane, few });
         }
+        self.count -= permits.len();
         let share = state.share(self.lane);
         share.served += permits.len() as f64 / f64::from(share.weight);
         state.moves += permits.len() as u64;
@@ -300,20 +298,12 @@ impl Drop for Reserved {
 pub(super) struct Permit {
     of: Arc<Permits>,
     lane: usize,
-    within: bool,
     few: bool,
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        if self.within {
-            self.of.give_back(self.lane, 1, usize::from(self.few), true);
-        } else {
-            let mut state = self.of.lock();
-            state.few -= usize::from(self.few);
-            state.moves += 1;
-            state.ring(self.lane, false);
-        }
+        self.of.give_back(self.lane, 1, usize::from(self.few), true);
     }
 }
 

@@ -202,12 +202,17 @@ impl Lane {
         };
     }
 
-    /// Takes permits for claims, which begin as soon as no turn has to be sent before.
+    /// Takes permits for claims, which begin as soon as no turn has to be sent before. After a loop died, other queues
+    /// may have them: what finds none goes back to the queue.
     fn claimed(&mut self, claims: Vec<Claim>) {
         let states: Vec<_> = claims.iter().map(|claim| State::decode(claim.state.as_deref())).collect();
-        let permits = self.reserved.take(states.iter().map(|state| state.crashes > 0));
-        let all = claims.into_iter().zip(states).zip(permits);
-        self.arrived.extend(all.map(|((claim, state), permit)| Arrived { claim, state, permit }));
+        let mut permits = self.reserved.take(states.iter().map(|state| state.crashes > 0)).into_iter();
+        for (claim, state) in claims.into_iter().zip(states) {
+            match permits.next() {
+                Some(permit) => self.arrived.push(Arrived { claim, state, permit }),
+                None => self.board.refuse(claim.id, priority(&claim.envelope)),
+            }
+        }
     }
 
     /// Runs what was claimed, or gives it back at once when the worker stops meanwhile.
