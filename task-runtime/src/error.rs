@@ -60,6 +60,15 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// Something else is stored under a key of the broker: nothing happened. Whoever runs the server renames it, or
+    /// deletes it if nobody needs it.
+    #[error("the key {key} holds something else: {reason}")]
+    WrongKind {
+        /// The key, as the server knows it.
+        key: String,
+        /// What the server said.
+        reason: String,
+    },
     /// The request was sent and its answer never came. Only asking again tells what happened.
     #[error("it may have happened, the answer is not known: {reason}; to enqueue again with the same job id is safe")]
     Indeterminate {

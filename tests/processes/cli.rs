@@ -201,9 +201,11 @@ async fn a_key_of_the_wrong_type_keeps_no_other_queue_from_being_checked() {
     assert_all(&text, &["the list of queues", &queues, "name the queues"]);
     let (code, text) = ended(bench.start(&["fsck", "--json"]));
     assert_eq!((code, &json_in(&text)[0]["findings"][0]["place"]), (7, &"queues".into()), "{text}");
-    let (code, text) = ended(bench.start(&["stats"]));
-    assert_eq!(code, 1, "{text}");
-    assert_all(&text, &["nothing happened", &queues]);
+    for what in [&["stats"][..], &["enqueue", "add_numbers", "--args", r#"{"a":40,"b":2}"#]] {
+        let (code, text) = ended(bench.start(what));
+        assert_eq!(code, 1, "{text}");
+        assert_all(&text, &["holds something else", "WRONGTYPE", &queues]);
+    }
 }
 
 #[tokio::test]

@@ -32,11 +32,9 @@ pub(super) async fn run(target: TargetOptions, options: &FsckOptions) -> Result<
     let repair = if options.repair { Repair::Yes } else { Repair::No };
     let used = match client.queues().await {
         Ok(used) => used,
-        Err(Error::Rejected { reason }) if reason.contains("WRONGTYPE") && named.is_empty() => {
-            return without_list(&reason, options.json);
-        }
+        Err(error @ Error::WrongKind { .. }) if named.is_empty() => return without_list(&error, options.json),
         // It is a finding of each queue that is named.
-        Err(Error::Rejected { reason }) if reason.contains("WRONGTYPE") => Vec::new(),
+        Err(Error::WrongKind { .. }) => Vec::new(),
         Err(error) => return Err(error.into()),
     };
     let mut all = Vec::new();
@@ -72,7 +70,7 @@ async fn check(client: &Client, queue: &QueueName, repair: Repair, listed: bool)
 }
 
 /// Nobody knows which queues there are: something else is in the place of their list.
-fn without_list(reason: &str, json: bool) -> Result<(), Exit> {
+fn without_list(error: &Error, json: bool) -> Result<(), Exit> {
     let finding = Finding {
         flaw: Flaw::WrongType,
         place: "queues".into(),
@@ -84,7 +82,7 @@ fn without_list(reason: &str, json: bool) -> Result<(), Exit> {
         let report = Report { findings: vec![finding], ..Report::default() };
         print(&format!("{:#}", json!([as_json(None, &Outcome::Checked(report))])))?;
     }
-    Err(Exit::new(Exit::FINDINGS, format!("{reason}; name the queues, and they are checked all the same")))
+    Err(Exit::new(Exit::FINDINGS, format!("the list of queues is not there: {error}; name the queues, and they are checked all the same")))
 }
 
 /// How it ends when not all is well: what failed counts before what is wrong, and that before a name that

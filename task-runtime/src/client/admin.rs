@@ -11,7 +11,7 @@ impl Client {
     ///
     /// # Errors
     /// What the broker answers: [`Error::Unavailable`] and [`Error::Indeterminate`] pass;
-    /// [`Error::Rejected`] does not, when someone has put something else in the place of the list.
+    /// [`Error::WrongKind`] does not, when someone has put something else in the place of the list.
     ///
     /// # Cancel safety
     /// Safe: nothing changes.

@@ -284,10 +284,7 @@ impl Inspect for RedisBroker {
             let (tag, key) = keys::queues(&self.namespace);
             members.arg(&key);
             let mut names = match self.servers.send(&tag, &Request::plain(members), reply::queues).await {
-                Err(Fault::WrongKind(reason)) => {
-                    let reason = format!("the list of queues, the key {key}, is something else: {reason}");
-                    return Err(Error::Rejected { reason });
-                }
+                Err(Fault::WrongKind(reason)) => return Err(Error::WrongKind { key, reason }),
                 names => names?,
             };
             names.sort();
@@ -335,13 +332,14 @@ impl RedisBroker {
         }
         let mut add = redis::cmd("SADD");
         let (tag, key) = keys::queues(&self.namespace);
-        add.arg(key).arg(queue.as_str());
+        add.arg(&key).arg(queue.as_str());
         // Repeating it changes nothing, so that an answer that never came is a plain refusal.
         match self.servers.send(&tag, &Request::plain(add), |reply| reply::number("SADD", reply)).await {
             Ok(_) => self.remembered().insert(queue.clone(), Instant::now()),
             Err(Fault::Lost(reason) | Fault::Away(reason)) => {
                 return Err(Error::Unavailable { reason });
             }
+            Err(Fault::WrongKind(reason)) => return Err(Error::WrongKind { key, reason }),
             Err(fault) => return Err(fault.into()),
         };
         Ok(())
