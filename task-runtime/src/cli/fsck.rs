@@ -82,7 +82,10 @@ fn without_list(error: &Error, json: bool) -> Result<(), Exit> {
         let report = Report { findings: vec![finding], ..Report::default() };
         print(&format!("{:#}", json!([as_json(None, &Outcome::Checked(report))])))?;
     }
-    Err(Exit::new(Exit::FINDINGS, format!("the list of queues is not there: {error}; name the queues, and they are checked all the same")))
+    Err(Exit::new(
+        Exit::FINDINGS,
+        format!("the list of queues is not there: {error}; name the queues, and they are checked all the same"),
+    ))
 }
 
 /// How it ends when not all is well: what failed counts before what is wrong, and that before a name that

@@ -1,6 +1,6 @@
 //! Many jobs at once: all are checked before the first is sent, then they go in large calls.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
@@ -26,29 +26,49 @@ struct Part {
     positions: Vec<usize>,
 }
 
-/// Cuts `jobs` into calls, each for one queue, in order within their queue.
-fn cut(jobs: impl IntoIterator<Item = (QueueName, NewJob)>) -> Vec<Part> {
-    let mut parts: Vec<Part> = vec![];
-    let mut open: HashMap<QueueName, usize> = HashMap::new();
-    for (position, (queue, job)) in jobs.into_iter().enumerate() {
-        // Most calls are for one queue.
-        let last = parts.last().filter(|part| part.queue == queue).map(|_| parts.len() - 1);
-        let fits = last.or_else(|| open.get(&queue).copied()).filter(|at| parts[*at].batch.takes(&job));
-        let at = fits.unwrap_or_else(|| {
-            open.insert(queue.clone(), parts.len());
-            parts.push(Part { queue, batch: Batch::default(), positions: vec![] });
-            parts.len() - 1
-        });
-        parts[at].batch.push(job);
-        parts[at].positions.push(position);
+impl Part {
+    fn of(queue: QueueName, position: usize, job: NewJob) -> Self {
+        let mut part = Self { queue, batch: Batch::default(), positions: Vec::new() };
+        part.push(position, job);
+        part
     }
-    parts
+
+    fn push(&mut self, position: usize, job: NewJob) {
+        self.batch.push(job);
+        self.positions.push(position);
+    }
+}
+
+/// Cuts jobs into calls, each for one queue, in order within their queue: the next one while others are under way.
+struct Cut<I> {
+    jobs: I,
+    /// What may take more, by queue.
+    open: BTreeMap<QueueName, Part>,
+}
+
+impl<I: Iterator<Item = (usize, (QueueName, NewJob))>> Iterator for Cut<I> {
+    type Item = Part;
+
+    fn next(&mut self) -> Option<Part> {
+        for (position, (queue, job)) in self.jobs.by_ref() {
+            match self.open.get_mut(&queue) {
+                Some(part) if part.batch.takes(&job) => part.push(position, job),
+                _ => {
+                    let full = self.open.insert(queue.clone(), Part::of(queue, position, job));
+                    if full.is_some() {
+                        return full;
+                    }
+                }
+            }
+        }
+        self.open.pop_first().map(|(_, part)| part)
+    }
 }
 
 /// Enqueues `jobs` in order; what became of each.
 pub(super) async fn enqueue_all(client: &Client, jobs: Vec<(QueueName, NewJob)>) -> Result<Vec<Enqueued>, Error> {
     let total = jobs.len();
-    let mut parts = cut(jobs).into_iter().peekable();
+    let mut parts = Cut { jobs: jobs.into_iter().enumerate(), open: BTreeMap::new() }.peekable();
     let (mut under_way, mut bytes) = (FuturesOrdered::new(), 0);
     let mut became = vec![Enqueued::Unknown; total];
     let mut failure: Option<Refusal> = None;

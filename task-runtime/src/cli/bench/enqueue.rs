@@ -13,9 +13,9 @@ use super::report::{Report, Row, Target};
 use super::scratch::Scratch;
 use super::{FEWER_LARGE, LARGE, ROUNDS, SMALL, Scale};
 
-/// Jobs of one bulk call of the client, and how many of these are under way at a time.
+/// Callers that enqueue in bulk at the same time, and the jobs of each of their calls.
+const BULK_CALLERS: usize = 4;
 const BULK: u64 = 1_000;
-const BULK_DEPTH: usize = 4;
 /// Calls of the floor that are under way at a time.
 const FLOOR_DEPTH: usize = 4;
 /// Callers that enqueue one job after the other at the same time.
@@ -27,20 +27,24 @@ const FEWER_ALONE: u64 = 40;
 pub(super) async fn measure(scratch: &Scratch, scale: Scale, report: &mut Report) -> Result<(), Exit> {
     for (bytes, fewer) in [(SMALL, 1), (LARGE, FEWER_LARGE)] {
         let jobs = scale.jobs / fewer;
-        let (mut floors, mut bulks) = (Vec::new(), Vec::new());
+        let (mut floors, mut bulks, mut wholes) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
             let floor = scratch.broker().floor(scratch.queue()).await?;
             floors.push(timed(scratch, floor.queue(), jobs, fill_floor(&floor, jobs, bytes)).await?);
             let queue = scratch.queue();
             bulks.push(timed(scratch, &queue, jobs, fill(scratch, &queue, jobs, bytes)).await?);
+            let queue = scratch.queue();
+            wholes.push(timed(scratch, &queue, jobs, bulk(scratch, &queue, jobs, bytes)).await?);
         }
-        let (floor, bulk) = (Cost::median(&floors), Cost::median(&bulks));
+        let (floor, bulk, whole) = (Cost::median(&floors), Cost::median(&bulks), Cost::median(&wholes));
         let what = format!("enqueue in bulk, {bytes} B");
         let row = Row::new(what, bulk.per_second, "jobs/s").beside("floor", floor.per_second);
         report.add(if bytes == SMALL { row.target(Target::AtLeast(0.6)) } else { row });
         let row = Row::new("  server CPU", bulk.server_us, "µs/job").beside("floor", floor.server_us);
         report.add(if bytes == SMALL { row.target(Target::AtMost(1.5)) } else { row });
         rest(report, &bulk, "floor", &floor);
+        let what = format!("  all in one call, {bytes} B");
+        report.add(Row::new(what, whole.per_second, "jobs/s").beside("floor", floor.per_second));
     }
     let alone = (scale.jobs / FEWER_ALONE).max(1);
     let jobs = (scale.jobs / FEWER_APART).max(CALLERS);
@@ -81,13 +85,15 @@ async fn timed(
     Ok(cost)
 }
 
-/// Enqueues jobs in bulk.
+/// Enqueues jobs in bulk, by several callers.
 pub(super) async fn fill(scratch: &Scratch, queue: &QueueName, jobs: u64, bytes: usize) -> Result<(), Exit> {
-    let calls = (0..jobs).step_by(BULK as usize).map(|first| async move {
-        let some = first..jobs.min(first + BULK);
-        scratch.client().enqueue_all(some.map(|_| Enqueue::new(Noop::of(bytes)).queue(queue.as_str()))).await.map(drop)
-    });
-    stream::iter(calls).buffer_unordered(BULK_DEPTH).try_collect::<()>().await?;
+    let calls = (0..jobs).step_by(BULK as usize).map(|first| bulk(scratch, queue, BULK.min(jobs - first), bytes));
+    stream::iter(calls).buffer_unordered(BULK_CALLERS).try_collect::<()>().await
+}
+
+/// Enqueues jobs in one call.
+async fn bulk(scratch: &Scratch, queue: &QueueName, jobs: u64, bytes: usize) -> Result<(), Exit> {
+    scratch.client().enqueue_all((0..jobs).map(|_| Enqueue::new(Noop::of(bytes)).queue(queue.as_str()))).await?;
     Ok(())
 }
 
