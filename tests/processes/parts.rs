@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use task_runtime::client::JobStatus;
 
-use crate::tasks::Work;
+use crate::tasks::{Deaf, Work};
 use crate::{BOUND, Bench, queue};
 
 #[tokio::test]
@@ -49,6 +49,26 @@ async fn what_finds_its_place_taken_after_its_loop_died_goes_back_to_the_queue()
     assert_eq!(seen.len(), 4, "{lines:?}");
     let is_one_run = |lines: &[&String]| lines[0].replace("begin", "end") == *lines[1];
     assert!(seen.chunks(2).all(is_one_run), "two ran beside each other: {seen:?}");
+}
+
+#[tokio::test]
+async fn a_body_that_goes_on_after_its_loop_died_holds_its_place() {
+    let bench = Bench::new().await;
+    let deaf = Deaf::new(3_000_u64).options().enqueue_on(&bench.client).await.unwrap();
+    let points = "turn-answered=1*off->1*panic->off";
+    let mut worker = bench.program(&["worker", "work", "--concurrency", "1"]).env("FAILPOINTS", points).start();
+    worker.wait_for_line("deaf", BOUND);
+    let begun = Instant::now();
+    worker.wait_for_line("a part of the worker died", BOUND);
+    let job = Work::new(1_u64, 10_u64).options().enqueue_on(&bench.client).await.unwrap();
+    worker.wait_for_line("deaf", BOUND);
+    assert!(
+        begun.elapsed() > Duration::from_millis(2_900),
+        "it began again beside itself, after {:?}",
+        begun.elapsed()
+    );
+    deaf.result_within(BOUND).await.unwrap();
+    job.result_within(BOUND).await.unwrap();
 }
 
 #[tokio::test]

@@ -15,8 +15,8 @@ pub use data::{Data, DataMap, Requirement};
 #[cfg(feature = "worker")]
 pub(crate) use panic::{catch_in, note_places};
 pub use registry::{Argument, Registry, RegistryFault, Requires, Site, TaskDef};
-#[cfg_attr(not(feature = "worker"), allow(unused_imports, reason = "only a worker runs tasks"))]
-pub(crate) use run::take_left_behind;
 pub use run::{Arguments, Failure, RunFuture, blocking, inject, requires, returned, run};
+#[cfg_attr(not(feature = "worker"), allow(unused_imports, reason = "only a worker runs tasks"))]
+pub(crate) use run::{LeftBehind, take_left_behind};
 #[cfg(feature = "worker")]
 pub(crate) use stop::{Stop, Why};

@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::job::QueueName;
 
 use super::pause::Pause;
+use super::permits::Permits;
 use super::shutdown::{Stage, WorkerHandle};
 
 /// How often a server is looked at again: it can be told another policy while it runs.
@@ -24,6 +25,7 @@ pub(super) struct Eviction {
     pub(super) queue: QueueName,
     /// The place of the queue among those of the worker.
     pub(super) at: usize,
+    pub(super) permits: Arc<Permits>,
     /// Whether the worker was told to run all the same.
     pub(super) allowed: bool,
     pub(super) handle: WorkerHandle,
@@ -55,6 +57,8 @@ impl Eviction {
                             tracing::warn!(queue = %self.queue, %error, "no answer from the broker, trying again");
                         }
                         self.handle.vitals().failed(self.at, error.to_string());
+                        // The other queues of this worker may be on another server, and need not wait for this one.
+                        self.permits.set_hungry(self.at, false);
                     }
                 },
             }

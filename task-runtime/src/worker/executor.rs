@@ -8,10 +8,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::future::poll_immediate;
+use tokio::runtime::Handle;
 use tracing::{Instrument as _, Span, error_span};
 
 use crate::broker::Claim;
-use crate::handler::{Arguments, Context, DataMap, Facts, Registry, Stop, TaskDef, Why, catch_in, take_left_behind};
+use crate::handler::{
+    Arguments, Context, DataMap, Facts, LeftBehind, Registry, Stop, TaskDef, Why, catch_in, take_left_behind,
+};
 use crate::job::{
     Attempt, Backoff, DEFAULT_MAX_ATTEMPTS, DEFAULT_PRIORITY, DEFAULT_RESULT_TTL, Envelope, EnvelopeError, Header,
     JobId, Outcome, QueueName, Settlement, State, TaskName, settle, shorten,
@@ -73,7 +76,7 @@ impl Executor {
             inbox: Arc::clone(&self.inbox),
             vitals: Arc::clone(&self.vitals),
         });
-        let place = Place { ending: Arc::clone(&ending), _permit: permit };
+        let place = Place { ending: Arc::clone(&ending), permit: Some(permit) };
         let (attempt, late) = match opened {
             Ok((task, envelope)) => {
                 let timeout = envelope.header.options.timeout(&task.options);
@@ -310,12 +313,18 @@ impl Ending {
         let mut untold = self.lock();
         let Some(attempt) = untold.take() else { return };
         // Under the lock, so that it is seen by whoever gives the place back.
-        self.stuck.store(true, Ordering::SeqCst);
-        self.vitals.stick();
+        self.hold();
         drop(untold);
-        tracing::error!("stuck: it goes on although it was told to stop, and holds its place until it ends");
         self.settle(attempt, outcome);
         self.inbox.ring();
+    }
+
+    /// It goes on for too long.
+    fn hold(&self) {
+        if !self.stuck.swap(true, Ordering::SeqCst) {
+            self.vitals.stick();
+            tracing::error!("stuck: it goes on although it was told to stop, and holds its place until it ends");
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Attempt>> {
@@ -341,18 +350,34 @@ impl Ending {
 /// The place that an attempt takes among those that may run, until it ends.
 struct Place {
     ending: Arc<Ending>,
-    _permit: Permit,
+    permit: Option<Permit>,
 }
 
 impl Drop for Place {
-    /// What a task leaves behind is dropped outside of what catches its panics.
+    /// What a task leaves behind is dropped outside of what catches its panics. A body on the blocking pool goes on when
+    /// its attempt is dropped, and so does its place.
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.ending.tell(Outcome::Failed("panicked while it was dropped, after it was stopped".into()));
         }
+        if let (Some(body), Ok(runtime)) = (take_left_behind(), Handle::try_current()) {
+            let rest = Place { ending: Arc::clone(&self.ending), permit: self.permit.take() };
+            runtime.spawn(rest.outlast(body));
+            return;
+        }
         drop(self.ending.lock());
         if self.ending.stuck.load(Ordering::SeqCst) {
             self.ending.vitals.unstick();
+        }
+    }
+}
+
+impl Place {
+    /// Waits for what its attempt left behind.
+    async fn outlast(self, mut body: LeftBehind) {
+        if tokio::time::timeout(STUCK_GRACE, &mut body).await.is_err() {
+            self.ending.span().in_scope(|| self.ending.hold());
+            body.await;
         }
     }
 }

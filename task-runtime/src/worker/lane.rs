@@ -154,11 +154,16 @@ impl Lane {
     /// # Errors
     /// When that cannot be given back in time; it is recovered when the lease ends.
     pub(super) async fn run(mut self) -> Result<(), Error> {
+        self.set_hungry(self.hungry);
         loop {
             match catch_in(async { Ok(self.take_turns().await) }).await {
                 Ok(ended) => return ended,
                 Err(failure) => match self.shared.deaths.note("the loop of a queue", &failure.message) {
-                    Some(pause) => tokio::time::sleep(pause).await,
+                    Some(pause) => {
+                        // Meanwhile what ran gives back its places, in which it begins anew.
+                        self.board.stop_now();
+                        tokio::time::sleep(pause).await;
+                    }
                     // What it had on loan is freed after the lease, and counts as a crash: it may be the cause.
                     None => return Ok(()),
                 },

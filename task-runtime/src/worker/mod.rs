@@ -178,6 +178,7 @@ impl Worker {
                 broker: Arc::clone(broker),
                 queue: queue.clone(),
                 at,
+                permits: Arc::clone(&shared.permits),
                 allowed: self.allow_eviction,
                 handle: self.handle.clone(),
                 told: Arc::clone(&told),

@@ -6,7 +6,8 @@ use crate::broker::MAX_TURN;
 
 use super::inbox::Inbox;
 
-/// A lane that helps claims only where there is room for so many jobs: many small turns would cost more than they bring.
+/// A lane that helps makes a turn to claim only where there is room for so many jobs: many small turns would cost more
+/// than they bring. A turn that it makes anyway claims what it may.
 const HELP_FROM: usize = MAX_TURN / 2;
 
 /// How the queues of a worker share its permits.
@@ -98,9 +99,10 @@ impl Permits {
         }
     }
 
-    /// Whether a turn of `lane` could claim anything.
+    /// Whether a turn of `lane` could claim anything that is worth a turn.
     pub(super) fn has_room(&self, lane: usize) -> bool {
-        self.lock().room(lane) > 0
+        let state = self.lock();
+        state.room(lane) >= if state.lanes[lane].helps { HELP_FROM } else { 1 }
     }
 
     /// No permits yet, for the turns of `lane`.
@@ -111,8 +113,14 @@ impl Permits {
     /// Says whether `lane` has jobs to claim. Only what leads a queue speaks for it.
     pub(super) fn set_hungry(&self, lane: usize, hungry: bool) {
         let mut state = self.lock();
-        state.lanes[lane].hungry = hungry;
-        if state.lanes[lane].helps {
+        let seat = &mut state.lanes[lane];
+        let was = std::mem::replace(&mut seat.hungry, hungry);
+        if seat.helps {
+            if was && !hungry {
+                // Whoever leads has all the room again.
+                let leads = seat.queue;
+                state.lanes[leads].inbox.ring();
+            }
             return;
         }
         let least = state.queues.iter().filter(|share| share.hungry).map(|share| share.served).reduce(f64::min);
@@ -229,9 +237,14 @@ impl State {
             }
         };
         // With help, each of the two has its half: else the turns of one would leave the other none.
-        let helped = self.lanes.iter().any(|other| other.queue == at && other.helps && other.hungry);
-        let room = if helped { free.min((most / 2).saturating_sub(seat.held)) } else { free };
-        if seat.helps && room < HELP_FROM { 0 } else { room }
+        let half = most / 2;
+        let is_help = |other: &&Seat| other.queue == at && other.helps && other.hungry;
+        match self.lanes.iter().find(is_help) {
+            // There is no help where it has no room to begin.
+            Some(help) if help.held > 0 || free.min(half) >= HELP_FROM => free.min(half.saturating_sub(seat.held)),
+            _ if seat.helps => 0,
+            _ => free,
+        }
     }
 
     /// What the queue of `lane` has.
@@ -276,8 +289,9 @@ impl Reserved {
         let share = state.share(self.lane);
         share.served += permits.len() as f64 / f64::from(share.weight);
         state.moves += permits.len() as u64;
+        let alone = permits.len() == 1 && state.total - state.free == 1;
         if let Some((lane, taken)) = &mut state.exclusive {
-            *taken |= *lane == self.lane && !permits.is_empty();
+            *taken |= *lane == self.lane && alone;
         }
         permits
     }

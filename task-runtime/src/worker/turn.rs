@@ -40,8 +40,12 @@ impl Lane {
                     tracing::warn!(queue = %self.queue, %error, "no answer from the broker, trying again");
                 }
                 self.shared.handle.vitals().failed(self.queue_at(), error.to_string());
-                // The other queues of this worker may be on another server.
+                // The other queues of this worker may be on another server, and need not wait for this one.
                 self.shared.permits.set_hungry(self.at, false);
+                if !self.in_doubt {
+                    self.alone_until = None;
+                    self.shared.permits.withdraw_exclusive(self.at);
+                }
             }
         }
     }
@@ -131,6 +135,9 @@ impl Lane {
             let claims = self.shared.broker.adopt(&self.queue, &self.incarnation, some).await?;
             let count = some.len();
             self.to_adopt.drain(..count);
+            // After a loop died its permits come back one by one.
+            let needed = self.reserved.count().max(claims.len());
+            self.shared.permits.reserve(self.at, &mut self.reserved, needed);
             self.claimed(claims);
             self.begin_arrived();
         }

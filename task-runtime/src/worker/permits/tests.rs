@@ -7,6 +7,12 @@ fn permits(total: usize, sharing: Sharing, weights: &[u32]) -> Arc<Permits> {
     Permits::new(total, sharing, false, weights, lanes)
 }
 
+/// One queue, and the lane that helps it.
+fn with_help(total: usize) -> Arc<Permits> {
+    let lanes = vec![Seat::leads(0, Inbox::new()), Seat::helps(0, Inbox::new())];
+    Permits::new(total, Sharing::Strict, false, &[1], lanes)
+}
+
 fn take(permits: &Arc<Permits>, lane: usize, most: usize) -> Vec<Permit> {
     let mut reserved = permits.none(lane);
     permits.reserve(lane, &mut reserved, most);
@@ -97,4 +103,38 @@ fn who_helps_takes_no_crumbs_and_makes_no_other_queue_wait() {
     assert_eq!(take(&permits, 2, HELP_FROM).len(), HELP_FROM);
     permits.set_hungry(0, false);
     assert!(permits.has_room(1));
+}
+
+#[test]
+fn help_that_has_no_room_to_begin_leaves_its_queue_all_there_is() {
+    let permits = with_help(2 * HELP_FROM + 10);
+    let running = take(&permits, 0, HELP_FROM + 11);
+    permits.set_hungry(1, true);
+    assert!(!permits.has_room(1));
+    assert_eq!(take(&permits, 0, MAX_TURN).len(), HELP_FROM - 1);
+    drop(running);
+}
+
+#[test]
+fn a_turn_that_help_makes_anyway_claims_what_is_left_of_its_half() {
+    let permits = with_help(2 * HELP_FROM + 10);
+    permits.set_hungry(1, true);
+    let _running = take(&permits, 1, HELP_FROM);
+    assert!(!permits.has_room(1));
+    assert_eq!(take(&permits, 1, MAX_TURN).len(), 5);
+    permits.set_hungry(1, false);
+    assert_eq!(take(&permits, 1, MAX_TURN).len(), 0);
+}
+
+#[test]
+fn jobs_that_were_claimed_before_do_not_pass_for_the_exclusive_one() {
+    let permits = permits(4, Sharing::Strict, &[1, 1]);
+    let mut claimed_before = permits.none(0);
+    permits.reserve(0, &mut claimed_before, 2);
+    permits.ask_exclusive(0);
+    let running = claimed_before.take([false, false].into_iter());
+    drop(running);
+    let alone = take(&permits, 0, 4);
+    assert_eq!(alone.len(), 1);
+    assert!(!permits.has_room(0) && !permits.has_room(1));
 }
