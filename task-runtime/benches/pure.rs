@@ -97,6 +97,7 @@ fn decisions(criterion: &mut Criterion) {
         state: state.clone(),
         priority: 5,
         max_attempts: 5,
+        max_crashes: 3,
         backoff: Backoff::DEFAULT,
         result_ttl: Duration::from_secs(60),
         duration: Duration::from_millis(12),

@@ -1,6 +1,7 @@
 //! Rules of cancel.
 
 use task_runtime::broker::{Cancelled, Due, Enqueued, Heartbeat, Recovered, Retention, Status, Turn};
+use task_runtime::job::PutBack;
 
 use crate::fixture::{Bench, LEASE, cancelled, dead, finish, id, job, park, release, retry, seconds, state};
 
@@ -107,7 +108,7 @@ pub(crate) async fn asked_beats_parking(at: Bench) {
 pub(crate) async fn asked_beats_leaving(at: Bench) {
     let worker = at.running("a").await;
     at.cancel("a").await;
-    assert!(at.broker.leave(&at.queue, &worker.incarnation, &[(id("a"), 5)]).await.unwrap());
+    assert!(at.broker.leave(&at.queue, &worker.incarnation, &[(id("a"), PutBack::Ready(5))]).await.unwrap());
     assert_eq!(at.status("a").await, cancelled());
 }
 

@@ -8,7 +8,7 @@ use crate::servers::Raw;
 use task_runtime::broker::{
     Broker, Clock, Condemned, Due, Enqueued, Incarnation, Lease, NewJob, Retention, Status, Turn, TurnAnswer, TurnDone,
 };
-use task_runtime::job::{EndRecord, JobId, QueueName, Settlement};
+use task_runtime::job::{EndRecord, JobId, PutBack, QueueName, Settlement};
 
 /// The time at which every test begins, in milliseconds since 1970.
 pub(crate) const START_MS: i64 = 1_700_000_000_000;
@@ -70,7 +70,7 @@ pub(crate) fn retry(text: &str, delay: Duration) -> (JobId, Settlement) {
 }
 
 pub(crate) fn release(text: &str) -> (JobId, Settlement) {
-    (id(text), Settlement::Release { priority: 5 })
+    (id(text), Settlement::Release { to: PutBack::Ready(5) })
 }
 
 pub(crate) fn park(text: &str, task: &str) -> (JobId, Settlement) {

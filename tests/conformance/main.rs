@@ -114,6 +114,7 @@ macro_rules! conformance {
                     a_parked_job_is_dead_when_nobody_knows_its_task_for_too_long
                     a_parked_job_stays_while_a_worker_knows_its_task
                     a_job_recovered_from_a_worker_can_be_settled_by_the_next
+                    what_was_on_board_of_a_crash_goes_back_to_where_it_was
                 }
                 remembering {
                     nothing_is_forgotten_before_the_floor

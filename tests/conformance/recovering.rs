@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use task_runtime::broker::{Due, Heartbeat, Lease, Recovered, Status, Turn, TurnAnswer};
+use task_runtime::job::{PutBack, Settlement};
 
 use crate::fixture::{Bench, LEASE, START_MS, envelope, finish, id, job, names, park, seconds, state};
 
@@ -128,7 +129,7 @@ pub(crate) async fn a_begin_that_arrives_after_its_incarnation_left_brings_nothi
 pub(crate) async fn a_condemned_incarnation_gives_nothing_back_by_itself(at: Bench) {
     let worker = at.running("a").await;
     at.condemn(&worker).await;
-    at.broker.leave(&at.queue, &worker.incarnation, &[(id("a"), 5)]).await.unwrap();
+    at.broker.leave(&at.queue, &worker.incarnation, &[(id("a"), PutBack::Ready(5))]).await.unwrap();
     assert_eq!(at.condemn(&worker).await.on_board, 1);
     assert!(at.broker.adopt(&at.queue, &worker.incarnation, &[id("a")]).await.unwrap().is_empty());
 }
@@ -265,4 +266,24 @@ pub(crate) async fn a_job_recovered_from_a_worker_can_be_settled_by_the_next(at:
     assert!(matches!(at.status("a").await, Status::Ended { .. }));
     let ended = at.enqueue(job("a", 5, Due::Now)).await;
     assert_eq!(ended, task_runtime::broker::Enqueued::Ended);
+}
+
+pub(crate) async fn what_was_on_board_of_a_crash_goes_back_to_where_it_was(at: Bench) {
+    at.ready(&["a", "b", "c", "d"]).await;
+    let worker = at.worker().await;
+    at.claim(&worker, 4).await;
+    let release = |text: &str, to| (id(text), Settlement::Release { to });
+    at.settle(&worker, vec![release("a", PutBack::Few), release("b", PutBack::Alone)]).await;
+    let left = [(id("c"), PutBack::Few), (id("d"), PutBack::Alone)];
+    assert!(at.broker.leave(&at.queue, &worker.incarnation, &left).await.unwrap());
+    let other = at.worker().await;
+    assert!(at.claim(&other, 4).await.is_empty());
+    let done = at.make(&other, Turn { few_room: 5, ..other.next(4) }).await;
+    assert_eq!((names(&done.claims), done.alone), (vec!["a".into(), "c".into()], true));
+    at.settle(&other, vec![finish("a"), finish("c")]).await;
+    for last in ["b", "d"] {
+        let done = at.make(&other, Turn { empty: true, few_room: 5, ..other.next(4) }).await;
+        assert_eq!(names(&done.claims), [last]);
+        at.settle(&other, vec![finish(last)]).await;
+    }
 }

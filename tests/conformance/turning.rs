@@ -7,7 +7,7 @@ use task_runtime::Error;
 use task_runtime::broker::{
     Claim, Due, Enqueued, Heartbeat, Incarnation, MAX_WORKERS, NewJob, Status, Turn, TurnAnswer,
 };
-use task_runtime::job::MAX_ENVELOPE_BYTES;
+use task_runtime::job::{MAX_ENVELOPE_BYTES, PutBack};
 
 use crate::fixture::{
     Bench, LEASE, START_MS, Worker, dead, finish, id, job, names, park, release, retry, seconds, state,
@@ -227,9 +227,9 @@ pub(crate) async fn leave_gives_jobs_back_and_ends_the_incarnation(at: Bench) {
     let worker = at.worker().await;
     at.claim(&worker, 2).await;
     let leave = async |jobs: &[_]| at.broker.leave(&at.queue, &worker.incarnation, jobs).await.unwrap();
-    assert!(!leave(&[(id("a"), 5)]).await);
+    assert!(!leave(&[(id("a"), PutBack::Ready(5))]).await);
     assert_eq!(at.status("a").await, Status::Ready);
-    assert!(leave(&[(id("b"), 5)]).await);
+    assert!(leave(&[(id("b"), PutBack::Ready(5))]).await);
     assert_eq!(at.lease_of(&worker).await, None);
     assert_eq!(at.exchange(&worker.next(1)).await, TurnAnswer::LeaseLost);
 }
@@ -237,12 +237,12 @@ pub(crate) async fn leave_gives_jobs_back_and_ends_the_incarnation(at: Bench) {
 pub(crate) async fn leave_is_harmless_twice_and_from_a_stranger(at: Bench) {
     let worker = at.running("a").await;
     let stranger = Incarnation::random();
-    assert!(at.broker.leave(&at.queue, &stranger, &[(id("a"), 5)]).await.unwrap());
+    assert!(at.broker.leave(&at.queue, &stranger, &[(id("a"), PutBack::Ready(5))]).await.unwrap());
     assert_eq!(at.status("a").await, Status::Running);
-    assert!(at.broker.leave(&at.queue, &worker.incarnation, &[(id("a"), 5)]).await.unwrap());
+    assert!(at.broker.leave(&at.queue, &worker.incarnation, &[(id("a"), PutBack::Ready(5))]).await.unwrap());
     let other = at.worker().await;
     assert_eq!(at.claim(&other, 1).await, ["a"]);
-    assert!(at.broker.leave(&at.queue, &worker.incarnation, &[(id("a"), 5)]).await.unwrap());
+    assert!(at.broker.leave(&at.queue, &worker.incarnation, &[(id("a"), PutBack::Ready(5))]).await.unwrap());
     assert_eq!(at.status("a").await, Status::Running);
     assert!(at.claim(&other, 1).await.is_empty());
     assert_eq!(at.broker.counts(&at.queue).await.unwrap().workers, 1);

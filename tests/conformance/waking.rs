@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use task_runtime::broker::{Due, MAX_WAKE, Recovered, Turn};
+use task_runtime::job::PutBack;
 
 use crate::fixture::{Bench, LEASE, Worker, finish, id, job, names, release, retry, seconds, state};
 
@@ -114,7 +115,7 @@ pub(crate) async fn one_that_leaves_or_is_recovered_leaves_a_token(at: Bench) {
     assert_eq!(at.tokens().await, 1);
     let worker = at.running("a").await;
     at.tokens().await;
-    at.broker.leave(&at.queue, &worker.incarnation, &[(id("a"), 5)]).await.unwrap();
+    at.broker.leave(&at.queue, &worker.incarnation, &[(id("a"), PutBack::Ready(5))]).await.unwrap();
     assert_eq!(at.tokens().await, 2);
     let worker = at.worker().await;
     assert_eq!(at.claim(&worker, 1).await, ["a"]);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use task_runtime::broker::{Claim, Condemned, Due, Enqueued, Heartbeat, NewJob, Recovered};
-use task_runtime::job::{DEFAULT_MAX_CRASHES, JobId, State, Verdict, after_crash};
+use task_runtime::job::{DEFAULT_MAX_CRASHES, JobId, PutBack, State, Verdict, after_crash};
 
 use crate::operation::{About, Fate, Keep, Op};
 use crate::request::{Reply, Request};
@@ -211,7 +211,7 @@ impl World {
         let at = self.worker(worker);
         let leaving = std::mem::take(&mut self.workers[at]);
         let Some(who) = leaving.incarnation.clone() else { return Ok(()) };
-        let jobs = leaving.own().map(|one| (one.id.clone(), 5)).collect();
+        let jobs = leaving.own().map(|one| (one.id.clone(), PutBack::of(&one.state, 5, DEFAULT_MAX_CRASHES))).collect();
         match self.send(Request::Leave { who, jobs }, fate).await? {
             Some((Reply::Yes(true), _)) => {}
             _ => self.lost_a_turn_of(&leaving),

@@ -7,7 +7,7 @@ use task_runtime::broker::{
     Broker, Cancelled, Claim, Condemned, Enqueued, Heartbeat, Incarnation, Lease, NewJob, Recovered, Retention, Turn,
     TurnAnswer, Watched,
 };
-use task_runtime::job::{JobId, QueueName};
+use task_runtime::job::{JobId, PutBack, QueueName};
 
 use support::View;
 
@@ -24,7 +24,7 @@ pub(crate) enum Request {
     Turn { turn: Turn, claims: Vec<u64> },
     Adopt { who: Incarnation, ids: Vec<JobId> },
     Beat { who: Incarnation },
-    Leave { who: Incarnation, jobs: Vec<(JobId, u8)> },
+    Leave { who: Incarnation, jobs: Vec<(JobId, PutBack)> },
     Promote,
     Workers,
     Condemn { lease: Lease, stale: bool },

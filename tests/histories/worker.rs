@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::value::RawValue;
 use task_runtime::broker::{Claim, Incarnation};
-use task_runtime::job::{Attempt, Backoff, JobId, Outcome, Settlement, State, settle};
+use task_runtime::job::{Attempt, Backoff, DEFAULT_MAX_CRASHES, JobId, Outcome, Settlement, State, settle};
 
 use crate::operation::How;
 
@@ -21,7 +21,7 @@ pub(crate) struct Handler {
     pub(crate) incarnation: Incarnation,
     /// Which claim of the history began it.
     pub(crate) claim: u64,
-    state: State,
+    pub(crate) state: State,
     asked: bool,
     /// What is to be told, once it ended.
     pub(crate) outcome: Option<Settlement>,
@@ -175,6 +175,7 @@ impl Handler {
             state: self.state.clone(),
             priority: 5,
             max_attempts: MAX_ATTEMPTS,
+            max_crashes: DEFAULT_MAX_CRASHES,
             backoff: Backoff::list([Duration::from_secs(pause.into())]),
             result_ttl: Duration::from_secs(120),
             duration: Duration::ZERO,

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::Error;
-use crate::job::{JobId, QueueName};
+use crate::job::{JobId, PutBack, QueueName};
 
 /// The answer of a verb, under way.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
@@ -74,7 +74,7 @@ pub trait Broker: Inspect {
         &'a self,
         queue: &'a QueueName,
         incarnation: &'a Incarnation,
-        jobs: &'a [(JobId, u8)],
+        jobs: &'a [(JobId, PutBack)],
     ) -> Answer<'a, bool>;
 
     /// Moves at most [`MAX_PROMOTE`] due jobs to ready; answers how many.

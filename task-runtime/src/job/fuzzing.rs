@@ -58,6 +58,7 @@ fn settled(state: State, error: &str) {
         state,
         priority: 5,
         max_attempts: 5,
+        max_crashes: 3,
         backoff: Backoff::DEFAULT,
         result_ttl: Duration::ZERO,
         duration: Duration::ZERO,

@@ -117,6 +117,8 @@ pub struct Attempt {
     pub priority: u8,
     /// Attempts in all.
     pub max_attempts: u32,
+    /// Crashes in all.
+    pub max_crashes: u32,
     /// Pause between attempts.
     pub backoff: Backoff,
     /// How long a result is kept.
@@ -149,10 +151,10 @@ pub enum Settlement {
         /// Where it is put.
         priority: u8,
     },
-    /// The job goes back to the front of `priority`, as if it had not been claimed.
+    /// The job goes back to the front of the line, as if it had not been claimed.
     Release {
         /// Where it is put.
-        priority: u8,
+        to: PutBack,
     },
     /// The job waits, in sight, for a worker that knows `task`.
     Park {
@@ -186,7 +188,10 @@ pub fn settle(outcome: Outcome, attempt: &Attempt, draw: f64) -> Settlement {
             priority: attempt.priority,
         },
         Outcome::Failed(error) | Outcome::Hopeless(error) => Settlement::Dead { state: failed(error).encode() },
-        Outcome::Stopped => Settlement::Release { priority: attempt.priority },
+        Outcome::Stopped => {
+            let to = PutBack::of(&attempt.state, attempt.priority, attempt.max_crashes);
+            Settlement::Release { to }
+        }
         Outcome::Unknown { park_as, reason } => {
             let state = State { error: Some(reason), crashes: 0, ..attempt.state.clone() };
             Settlement::Park { task: park_as, priority: attempt.priority, state: state.encode() }
@@ -227,7 +232,7 @@ pub fn after_crash(mut state: State, company: usize, max_crashes: u32) -> Verdic
     }
 }
 
-/// Where a job goes that no index holds any more, because someone deleted a key.
+/// Where a job goes that is to run and that no worker has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PutBack {
     /// Ready, at this priority.
@@ -236,26 +241,30 @@ pub enum PutBack {
     Few,
     /// Claimed again by a worker that runs nothing else.
     Alone,
-    /// It had failed for good.
-    Dead,
 }
 
-/// Decides about a job that no index holds. Dead is only one whose record says so; what is in doubt
-/// runs once more, and ends as its worker finds.
+impl PutBack {
+    /// Where one belongs with this record: what was on board of a crash is claimed with care until an attempt ends.
+    #[must_use]
+    pub fn of(state: &State, priority: u8, max_crashes: u32) -> Self {
+        match state.crashes {
+            0 => Self::Ready(priority),
+            crashes if crashes.saturating_add(1) >= max_crashes => Self::Alone,
+            _ => Self::Few,
+        }
+    }
+}
+
+/// Decides about a job that no index holds any more, because someone deleted a key; none when it had failed for good.
+/// That is only one whose record says so; what is in doubt runs once more, and ends as its worker finds.
 #[must_use]
-pub fn after_loss(header: Option<&Header>, state: &State) -> PutBack {
+pub fn after_loss(header: Option<&Header>, state: &State) -> Option<PutBack> {
     let max_crashes = header.map_or(DEFAULT_MAX_CRASHES, Header::max_crashes);
     // The task's own number of attempts does not travel with the job.
     let attempts_used = header.and_then(|header| header.options.max_attempts).is_some_and(|max| state.attempts >= max);
-    if attempts_used || (state.crashes > 0 && state.crashes >= max_crashes) {
-        PutBack::Dead
-    } else if state.crashes > 0 && state.crashes + 1 >= max_crashes {
-        PutBack::Alone
-    } else if state.crashes > 0 {
-        PutBack::Few
-    } else {
-        PutBack::Ready(header.map_or(DEFAULT_PRIORITY, Header::priority))
-    }
+    let failed = attempts_used || (state.crashes > 0 && state.crashes >= max_crashes);
+    let priority = header.map_or(DEFAULT_PRIORITY, Header::priority);
+    (!failed).then(|| PutBack::of(state, priority, max_crashes))
 }
 
 /// An error text, cut at [`MAX_ERROR_BYTES`] and saying so.
@@ -278,6 +287,7 @@ mod tests {
             state: State { attempts, ..State::default() },
             priority: 5,
             max_attempts: 3,
+            max_crashes: 3,
             backoff: Backoff::constant(Duration::from_secs(9)),
             result_ttl: Duration::from_secs(60),
             duration: Duration::from_millis(12),
@@ -313,7 +323,11 @@ mod tests {
 
     #[test]
     fn a_stopped_job_goes_back_without_an_attempt() {
-        assert_eq!(settle(Outcome::Stopped, &attempt(1), 0.0), Settlement::Release { priority: 5 });
+        let mut attempt = attempt(1);
+        for (crashes, to) in [(0, PutBack::Ready(5)), (1, PutBack::Few), (2, PutBack::Alone)] {
+            attempt.state.crashes = crashes;
+            assert_eq!(settle(Outcome::Stopped, &attempt, 0.0), Settlement::Release { to });
+        }
     }
 
     #[test]
@@ -327,14 +341,14 @@ mod tests {
     fn a_lost_job_is_dead_only_if_its_record_says_so() {
         let state = |attempts, crashes| State { attempts, crashes, error: None };
         let mut header = Header { priority: Some(7), ..Header::new("t") };
-        assert_eq!(after_loss(None, &state(0, 0)), PutBack::Ready(DEFAULT_PRIORITY));
-        assert_eq!(after_loss(Some(&header), &state(5, 0)), PutBack::Ready(7));
-        assert_eq!(after_loss(Some(&header), &state(0, 1)), PutBack::Few);
-        assert_eq!(after_loss(Some(&header), &state(0, 2)), PutBack::Alone);
-        assert_eq!(after_loss(Some(&header), &state(0, 3)), PutBack::Dead);
+        assert_eq!(after_loss(None, &state(0, 0)), Some(PutBack::Ready(DEFAULT_PRIORITY)));
+        assert_eq!(after_loss(Some(&header), &state(5, 0)), Some(PutBack::Ready(7)));
+        assert_eq!(after_loss(Some(&header), &state(0, 1)), Some(PutBack::Few));
+        assert_eq!(after_loss(Some(&header), &state(0, 2)), Some(PutBack::Alone));
+        assert_eq!(after_loss(Some(&header), &state(0, 3)), None);
         header.options.max_attempts = Some(5);
-        assert_eq!(after_loss(Some(&header), &state(4, 0)), PutBack::Ready(7));
-        assert_eq!(after_loss(Some(&header), &state(5, 0)), PutBack::Dead);
+        assert_eq!(after_loss(Some(&header), &state(4, 0)), Some(PutBack::Ready(7)));
+        assert_eq!(after_loss(Some(&header), &state(5, 0)), None);
     }
 
     #[test]

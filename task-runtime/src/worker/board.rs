@@ -8,7 +8,7 @@ use tokio::task::AbortHandle;
 
 use crate::broker::MAX_TURN;
 use crate::handler::Stop;
-use crate::job::{JobId, Settlement};
+use crate::job::{JobId, PutBack, Settlement};
 
 use super::executor::Late;
 
@@ -21,7 +21,7 @@ pub(super) struct OnLoan {
     /// not an end of this one.
     pub(super) number: u64,
     /// Where it is put when it is given back.
-    pub(super) priority: u8,
+    pub(super) back: PutBack,
     pub(super) stop: Stop,
     /// Its task, when it has one under way.
     pub(super) attempt: Option<AbortHandle>,
@@ -46,9 +46,9 @@ impl Board {
     }
 
     /// Gives back a claim that is not to run.
-    pub(super) fn refuse(&mut self, id: JobId, priority: u8) {
-        self.add(id.clone(), OnLoan { number: 0, priority, stop: Stop::default(), attempt: None, late: None });
-        self.unsent.push_back((id, Settlement::Release { priority }));
+    pub(super) fn refuse(&mut self, id: JobId, back: PutBack) {
+        self.add(id.clone(), OnLoan { number: 0, back, stop: Stop::default(), attempt: None, late: None });
+        self.unsent.push_back((id, Settlement::Release { to: back }));
     }
 
     /// Takes down how a claim ended, unless it is no longer on loan.
@@ -129,13 +129,13 @@ impl Board {
     }
 
     /// Takes all that has not ended, to be given back.
-    pub(super) fn give_up(&mut self) -> Vec<(JobId, u8)> {
+    pub(super) fn give_up(&mut self) -> Vec<(JobId, PutBack)> {
         let unsent: HashSet<_> = self.unsent.iter().map(|(id, _)| id).collect();
         let left: Vec<_> = self
             .on_loan
             .iter()
             .filter(|(id, _)| !unsent.contains(id))
-            .map(|(id, job)| (id.clone(), job.priority))
+            .map(|(id, job)| (id.clone(), job.back))
             .collect();
         left.iter().for_each(|(id, _)| self.forget(id));
         left
@@ -203,7 +203,7 @@ mod tests {
     }
 
     fn on_loan(number: u64) -> OnLoan {
-        OnLoan { number, priority: 5, stop: Stop::default(), attempt: None, late: None }
+        OnLoan { number, back: PutBack::Ready(5), stop: Stop::default(), attempt: None, late: None }
     }
 
     fn finish(bytes: usize) -> Settlement {
@@ -241,7 +241,7 @@ mod tests {
         board.add(id("a"), on_loan(1));
         board.add(id("b"), on_loan(2));
         board.end(id("a"), 1, finish(1));
-        assert_eq!(board.give_up(), [(id("b"), 5)]);
+        assert_eq!(board.give_up(), [(id("b"), PutBack::Ready(5))]);
         assert!(board.has_unsent() && board.len() == 1);
     }
 

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::broker::{Claim, MAX_TURN, Turn, TurnAnswer, TurnDone};
 use crate::error::Error;
-use crate::job::{DEFAULT_PRIORITY, Header, JobId, MAX_PRIORITY, State};
+use crate::job::{DEFAULT_MAX_CRASHES, DEFAULT_PRIORITY, Header, JobId, MAX_PRIORITY, PutBack, State};
 
 use super::executor::Arrived;
 use super::lane::{Lane, next_look};
@@ -217,7 +217,7 @@ impl Lane {
         for (claim, state) in claims.into_iter().zip(states) {
             match permits.next() {
                 Some(permit) => self.arrived.push(Arrived { claim, state, permit }),
-                None => self.board.refuse(claim.id, priority(&claim.envelope)),
+                None => self.board.refuse(claim.id, back(&claim.envelope, &state)),
             }
         }
     }
@@ -230,8 +230,8 @@ impl Lane {
                 let (id, job) = self.executor.begin(arrived);
                 self.board.add(id, job);
             } else {
-                let claim = arrived.claim;
-                self.board.refuse(claim.id, priority(&claim.envelope));
+                let Arrived { claim, state, .. } = arrived;
+                self.board.refuse(claim.id, back(&claim.envelope, &state));
             }
         }
     }
@@ -253,8 +253,8 @@ impl Lane {
         }
     }
 
-    /// What is on loan to this incarnation beyond what is known here, with the priorities.
-    pub(super) async fn unknown(&mut self) -> Vec<(JobId, u8)> {
+    /// What is on loan to this incarnation beyond what is known here, and where it goes back to.
+    pub(super) async fn unknown(&mut self) -> Vec<(JobId, PutBack)> {
         // No turn has this number, so that the answer is what runs, and nothing changes.
         let never = Turn { step: 0, ..self.empty_turn() };
         let Ok(TurnAnswer::OutOfStep { running, .. }) = self.shared.broker.turn(&self.queue, &never).await else {
@@ -263,16 +263,19 @@ impl Lane {
         let mut found = Vec::with_capacity(running.len());
         for some in running.chunks(MAX_ADOPT) {
             let claims = self.shared.broker.adopt(&self.queue, &self.incarnation, some).await.unwrap_or_default();
-            let known = |id: &JobId| claims.iter().find(|claim| claim.id == *id).map(|claim| priority(&claim.envelope));
-            found.extend(some.iter().map(|id| (id.clone(), known(id).unwrap_or(DEFAULT_PRIORITY))));
+            let to = |claim: &Claim| back(&claim.envelope, &State::decode(claim.state.as_deref()));
+            let known = |id: &JobId| claims.iter().find(|claim| claim.id == *id).map(to);
+            found.extend(some.iter().map(|id| (id.clone(), known(id).unwrap_or(PutBack::Ready(DEFAULT_PRIORITY)))));
         }
         found
     }
 }
 
-/// The priority to which a job goes back.
-fn priority(envelope: &[u8]) -> u8 {
-    Header::decode(envelope).map_or(DEFAULT_PRIORITY, |header| header.priority())
+/// Where a job goes back to.
+fn back(envelope: &[u8], state: &State) -> PutBack {
+    let (priority, max_crashes) = Header::decode(envelope)
+        .map_or((DEFAULT_PRIORITY, DEFAULT_MAX_CRASHES), |header| (header.priority(), header.max_crashes()));
+    PutBack::of(state, priority, max_crashes)
 }
 
 /// The priorities in the order in which the turn after `step` looks at them.

@@ -206,10 +206,10 @@ impl Queue {
         }
         let header = self.jobs.get(id).and_then(|envelope| Header::decode(envelope).ok());
         match after_loss(header.as_ref(), &State::decode(self.states.get(id).map(Vec::as_slice))) {
-            PutBack::Ready(priority) => self.list(priority).push_back(id.clone()),
-            PutBack::Few => self.few.push_back(id.clone()),
-            PutBack::Alone => self.alone.push_back(id.clone()),
-            PutBack::Dead => {
+            Some(PutBack::Ready(priority)) => self.list(priority).push_back(id.clone()),
+            Some(PutBack::Few) => self.few.push_back(id.clone()),
+            Some(PutBack::Alone) => self.alone.push_back(id.clone()),
+            None => {
                 self.dead.insert(id.clone(), now);
                 return;
             }

@@ -27,7 +27,7 @@ use super::{
     Lease, NewJob, Recovered, Repair, Report, Retention, Status, Storage, Turn, TurnAnswer, Watched, WhenFull,
 };
 use crate::error::Error;
-use crate::job::{JobId, QueueName};
+use crate::job::{JobId, PutBack, QueueName};
 
 use queue::Queue;
 
@@ -146,7 +146,7 @@ impl Broker for MemoryBroker {
         &'a self,
         queue: &'a QueueName,
         incarnation: &'a Incarnation,
-        jobs: &'a [(JobId, u8)],
+        jobs: &'a [(JobId, PutBack)],
     ) -> Answer<'a, bool> {
         now(Ok(self.with(queue, |queue, now| queue.leave(incarnation, jobs, now))))
     }

@@ -10,7 +10,7 @@ use crate::broker::{
     Claim, Heartbeat, Incarnation, MAX_PROMOTE, MAX_RECOVER, MAX_WORKERS, Retention, Turn, TurnAnswer, TurnDone,
 };
 use crate::error::Error;
-use crate::job::{JobId, Settlement};
+use crate::job::{JobId, PutBack, Settlement};
 
 /// Most names of parked tasks in one answer.
 const MAX_PARKED_TASKS: usize = 16;
@@ -126,7 +126,14 @@ impl Queue {
                 };
                 self.requeue(id, again, retention, now)
             }
-            Settlement::Release { priority } => self.requeue(id, Again::Front(*priority), retention, now),
+            Settlement::Release { to } => {
+                let again = match to {
+                    PutBack::Ready(priority) => Again::Front(*priority),
+                    PutBack::Few => Again::Few,
+                    PutBack::Alone => Again::Alone,
+                };
+                self.requeue(id, again, retention, now)
+            }
             Settlement::Park { task, priority, state } => {
                 self.states.insert(id.clone(), state.clone());
                 self.requeue(id, Again::Parked(task.clone(), *priority), retention, now)
@@ -173,13 +180,13 @@ impl Queue {
         self.lend(ids.into_iter().collect(), now)
     }
 
-    pub(super) fn leave(&mut self, incarnation: &Incarnation, jobs: &[(JobId, u8)], now: i64) -> bool {
+    pub(super) fn leave(&mut self, incarnation: &Incarnation, jobs: &[(JobId, PutBack)], now: i64) -> bool {
         if !self.steps.contains_key(incarnation) {
             return true;
         }
         let mut tokens = 0;
-        for (id, priority) in jobs.iter().take(MAX_RECOVER) {
-            let released = Settlement::Release { priority: *priority };
+        for (id, to) in jobs.iter().take(MAX_RECOVER) {
+            let released = Settlement::Release { to: *to };
             tokens += usize::from(self.settle(incarnation, id, &released, None, now));
         }
         let empty = self.running_of(incarnation).is_empty();

@@ -9,7 +9,7 @@ use super::keys::Keys;
 use super::script::Script;
 use crate::broker::{Due, Incarnation, NewJob, Retention};
 use crate::connection::{Fault, Malformed, Request, Servers};
-use crate::job::{JobId, Settlement};
+use crate::job::{JobId, PutBack, Settlement};
 
 /// Room for the arguments of a call that carries no jobs.
 const FEW_ARGS: usize = 64;
@@ -165,13 +165,17 @@ impl Call {
             Settlement::Finish { .. } => self,
             Settlement::Dead { state } => self.moved("d", id, state, "", ""),
             Settlement::Retry { state, delay, priority } => self.moved("r", id, state, ms(*delay), *priority),
-            Settlement::Release { priority } => self.released(id, *priority),
+            Settlement::Release { to } => self.released(id, *to),
             Settlement::Park { task, priority, state } => self.moved("p", id, state, task, *priority),
         }
     }
 
-    pub(super) fn released(self, id: &JobId, priority: u8) -> Self {
-        self.moved("l", id, &[], "", priority)
+    pub(super) fn released(self, id: &JobId, to: PutBack) -> Self {
+        match to {
+            PutBack::Ready(priority) => self.moved("l", id, &[], "", priority),
+            PutBack::Few => self.moved("l", id, &[], "few", ""),
+            PutBack::Alone => self.moved("l", id, &[], "alone", ""),
+        }
     }
 }
 

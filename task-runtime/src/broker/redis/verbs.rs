@@ -15,7 +15,7 @@ use crate::broker::{
 };
 use crate::connection::{Fault, Request};
 use crate::error::Error;
-use crate::job::{JobId, MAX_PRIORITY, QueueName};
+use crate::job::{JobId, MAX_PRIORITY, PutBack, QueueName};
 
 /// How long it counts as known that the server has a queue in its list.
 const REMEMBERED_FOR: Duration = Duration::from_secs(60);
@@ -130,14 +130,14 @@ impl Broker for RedisBroker {
         &'a self,
         queue: &'a QueueName,
         incarnation: &'a Incarnation,
-        jobs: &'a [(JobId, u8)],
+        jobs: &'a [(JobId, PutBack)],
     ) -> Answer<'a, bool> {
         Box::pin(async move {
             let of = self.keys(queue);
             let running = std::slice::from_ref(incarnation);
             let mut call = Call::new(self, &script::LEAVE, &of, running).arg(of.endings()).incarnation(incarnation);
-            for (id, priority) in jobs {
-                call = call.released(id, *priority);
+            for (id, to) in jobs {
+                call = call.released(id, *to);
             }
             Ok(self.call(call, |reply| reply::number("leave", reply)).await? == 1)
         })

@@ -11,7 +11,7 @@ use tokio::sync::{Semaphore, mpsc};
 use crate::broker::*;
 use crate::client::Client;
 use crate::error::Error;
-use crate::job::{JobId, QueueName, TaskOptions};
+use crate::job::{JobId, PutBack, QueueName, TaskOptions};
 use crate::task::Task;
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -170,7 +170,7 @@ impl Broker for Scripted {
     fn heartbeat<'a>(&'a self, _: &'a QueueName, _: &'a Incarnation, _: Duration) -> Answer<'a, Heartbeat> {
         unused()
     }
-    fn leave<'a>(&'a self, _: &'a QueueName, _: &'a Incarnation, _: &'a [(JobId, u8)]) -> Answer<'a, bool> {
+    fn leave<'a>(&'a self, _: &'a QueueName, _: &'a Incarnation, _: &'a [(JobId, PutBack)]) -> Answer<'a, bool> {
         unused()
     }
     fn promote<'a>(&'a self, _: &'a QueueName) -> Answer<'a, usize> {

@@ -183,9 +183,9 @@ impl Check<'_> {
 fn place_of(lost: &Lost) -> String {
     let header = Header::decode(&lost.header).ok();
     match after_loss(header.as_ref(), &State::decode(lost.state.as_deref())) {
-        PutBack::Ready(priority) => priority.to_string(),
-        PutBack::Few => "few".into(),
-        PutBack::Alone => "alone".into(),
-        PutBack::Dead => "dead".into(),
+        Some(PutBack::Ready(priority)) => priority.to_string(),
+        Some(PutBack::Few) => "few".into(),
+        Some(PutBack::Alone) => "alone".into(),
+        None => "dead".into(),
     }
 }

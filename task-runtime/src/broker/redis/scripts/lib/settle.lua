@@ -2,7 +2,7 @@
 -- group of finished jobs (lib/finish.lua), each of moves is {kind, id, data, x, y}:
 --   d  is dead:  data = state record
 --   r  retries:  data = state record, x = delay ms, y = priority
---   l  released: y = priority
+--   l  released: y = priority, or x = few or alone
 --   p  parked:   data = state record, x = task, y = priority
 --   w  few, a  alone: data = state record
 -- A job whose cancel was asked is not put back anywhere: it ends as cancelled.
@@ -51,8 +51,10 @@ local function move_all(ends, moves)
         claimable = claimable + 1
         if kind == 'r' then
           redis.call('RPUSH', ready[tonumber(y)], id)
-        elseif kind == 'l' then
+        elseif kind == 'l' and x == '' then
           redis.call('LPUSH', ready[tonumber(y)], id)
+        elseif kind == 'l' then
+          redis.call('RPUSH', x == 'alone' and alone or few, id)
         else
           redis.call('RPUSH', kind == 'a' and alone or few, id)
         end
