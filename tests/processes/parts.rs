@@ -44,6 +44,7 @@ async fn what_finds_its_place_taken_after_its_loop_died_goes_back_to_the_queue()
         job.result_within(BOUND).await.unwrap();
         assert!(matches!(job.status().await.unwrap(), JobStatus::Completed { attempts: 1, .. }));
     }
+    (0..2).for_each(|_| drop(worker.wait_for_line("end ", BOUND)));
     let lines = worker.lines();
     let seen: Vec<_> = lines.iter().filter(|line| line.starts_with("begin ") || line.starts_with("end ")).collect();
     assert_eq!(seen.len(), 4, "{lines:?}");
@@ -62,11 +63,7 @@ async fn a_body_that_goes_on_after_its_loop_died_holds_its_place() {
     worker.wait_for_line("a part of the worker died", BOUND);
     let job = Work::new(1_u64, 10_u64).options().enqueue_on(&bench.client).await.unwrap();
     worker.wait_for_line("deaf", BOUND);
-    assert!(
-        begun.elapsed() > Duration::from_millis(2_900),
-        "it began again beside itself, after {:?}",
-        begun.elapsed()
-    );
+    assert!(begun.elapsed() > Duration::from_secs(2), "it began again beside itself, after {:?}", begun.elapsed());
     deaf.result_within(BOUND).await.unwrap();
     job.result_within(BOUND).await.unwrap();
 }

@@ -215,6 +215,7 @@ impl<T: Task> Enqueue<T> {
     /// - [`Error::InvalidName`], [`Error::InvalidOption`], [`Error::Limit`], [`Error::Encode`]: the
     ///   call is wrong, and nothing was sent.
     /// - [`Error::Rejected`], [`Error::QueueFull`]: nothing happened; try again later.
+    /// - [`Error::WrongKind`]: nothing happened, and nothing will until someone looks at the server.
     /// - [`Error::Indeterminate`]: the job may be there or not. To enqueue again is safe only with
     ///   the same [`id`](Self::id).
     ///

@@ -60,6 +60,8 @@ pub(super) enum Refusal {
     Rejected(String),
     /// Nothing happened: the server has no memory left.
     Full,
+    /// Nothing happened: something else is under a key of the broker.
+    WrongKind { key: String, reason: String },
     /// It may have happened.
     Unknown(String),
 }
@@ -69,6 +71,7 @@ impl From<Refusal> for Error {
         match refusal {
             Refusal::Rejected(reason) => Self::Rejected { reason },
             Refusal::Full => Self::QueueFull,
+            Refusal::WrongKind { key, reason } => Self::WrongKind { key, reason },
             Refusal::Unknown(reason) => Self::Indeterminate { reason },
         }
     }
@@ -107,6 +110,7 @@ pub(super) async fn send(
             }
             Ok(Err(error)) if first.is_some() => return Err(Refusal::Unknown(error.to_string())),
             Ok(Err(Error::QueueFull)) => return Err(Refusal::Full),
+            Ok(Err(Error::WrongKind { key, reason })) => return Err(Refusal::WrongKind { key, reason }),
             Ok(Err(Error::Rejected { reason })) => return Err(Refusal::Rejected(reason)),
             Ok(Err(error)) => return Err(Refusal::Rejected(error.to_string())),
             Err(_) => {

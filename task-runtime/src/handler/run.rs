@@ -105,7 +105,8 @@ thread_local! {
 /// since the last call.
 #[cfg_attr(not(feature = "worker"), allow(dead_code, reason = "only a worker runs tasks"))]
 pub(crate) fn take_left_behind() -> Option<LeftBehind> {
-    LEFT.with(|left| left.borrow_mut().take())
+    // A thread that ends itself has none.
+    LEFT.try_with(|left| left.borrow_mut().take()).ok().flatten()
 }
 
 /// A body on the blocking pool. One that waits for a thread when this is dropped never begins; one

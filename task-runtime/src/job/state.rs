@@ -151,7 +151,7 @@ pub enum Settlement {
         /// Where it is put.
         priority: u8,
     },
-    /// The job goes back to the front of the line, as if it had not been claimed.
+    /// The job goes back to where it was, a ready one to the front, as if it had not been claimed.
     Release {
         /// Where it is put.
         to: PutBack,

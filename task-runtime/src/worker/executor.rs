@@ -76,7 +76,7 @@ impl Executor {
             inbox: Arc::clone(&self.inbox),
             vitals: Arc::clone(&self.vitals),
         });
-        let place = Place { ending: Arc::clone(&ending), permit: Some(permit) };
+        let place = Place { ending: Arc::clone(&ending), permit: Some(permit), body: None };
         let (attempt, late) = match opened {
             Ok((task, envelope)) => {
                 let timeout = envelope.header.options.timeout(&task.options);
@@ -98,7 +98,7 @@ impl Executor {
         timeout: Duration,
         token: u64,
         stop: &Stop,
-        place: Place,
+        mut place: Place,
     ) -> tokio::task::AbortHandle {
         let ending = &place.ending;
         let span = ending.span();
@@ -117,11 +117,10 @@ impl Executor {
             take_left_behind();
             let start = place.ending.start;
             let outcome = run(task, ctx, envelope.args, start, timeout, &stop).await;
-            if let Some(mut body) = take_left_behind()
-                && tokio::time::timeout(STUCK_GRACE, &mut body).await.is_err()
-            {
+            place.body = take_left_behind();
+            if place.body.is_some() && tokio::time::timeout(STUCK_GRACE, place.ended()).await.is_err() {
                 place.ending.stick(outcome);
-                body.await;
+                place.ended().await;
             } else {
                 place.ending.tell(outcome);
             }
@@ -352,33 +351,48 @@ impl Ending {
 struct Place {
     ending: Arc<Ending>,
     permit: Option<Permit>,
+    /// What the attempt left behind on the blocking pool, until it ends.
+    body: Option<LeftBehind>,
+}
+
+impl Place {
+    /// Waits for what was left behind.
+    ///
+    /// # Cancel safety
+    /// It is waited for again the next time.
+    async fn ended(&mut self) {
+        if let Some(body) = &mut self.body {
+            body.await;
+            self.body = None;
+        }
+    }
+
+    /// Holds the place of an attempt that was dropped for a body that goes on.
+    async fn outlast(self, mut body: LeftBehind) {
+        if tokio::time::timeout(STUCK_GRACE, &mut body).await.is_err() {
+            self.ending.span().in_scope(|| self.ending.hold());
+            self.ending.inbox.ring();
+            body.await;
+        }
+    }
 }
 
 impl Drop for Place {
     /// What a task leaves behind is dropped outside of what catches its panics. A body on the blocking pool goes on when
-    /// its attempt is dropped, and so does its place.
+    /// its attempt is dropped, and holds the place.
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.ending.tell(Outcome::Failed("panicked while it was dropped, after it was stopped".into()));
         }
-        if let (Some(body), Ok(runtime)) = (take_left_behind(), Handle::try_current()) {
-            let rest = Place { ending: Arc::clone(&self.ending), permit: self.permit.take() };
+        let body = self.body.take().or_else(take_left_behind);
+        if let (Some(body), Ok(runtime)) = (body, Handle::try_current()) {
+            let rest = Place { ending: Arc::clone(&self.ending), permit: self.permit.take(), body: None };
             runtime.spawn(rest.outlast(body));
             return;
         }
         drop(self.ending.lock());
         if self.ending.stuck.load(Ordering::SeqCst) {
             self.ending.vitals.unstick();
-        }
-    }
-}
-
-impl Place {
-    /// Waits for what its attempt left behind.
-    async fn outlast(self, mut body: LeftBehind) {
-        if tokio::time::timeout(STUCK_GRACE, &mut body).await.is_err() {
-            self.ending.span().in_scope(|| self.ending.hold());
-            body.await;
         }
     }
 }

@@ -160,8 +160,8 @@ impl Lane {
                 Ok(ended) => return ended,
                 Err(failure) => match self.shared.deaths.note("the loop of a queue", &failure.message) {
                     Some(pause) => {
-                        // Meanwhile what ran gives back its places, in which it begins anew.
-                        self.board.stop_now();
+                        // Its places are free meanwhile.
+                        self.let_go();
                         tokio::time::sleep(pause).await;
                     }
                     // What it had on loan is freed after the lease, and counts as a crash: it may be the cause.
@@ -309,10 +309,9 @@ impl Lane {
         }
     }
 
-    /// After it died in the middle of something: what runs is stopped, and the next turn, which is
-    /// out of step, tells what is on loan. That begins anew, and counts neither attempt nor crash.
+    /// After it died in the middle of something, and what ran was stopped: the next turn, which is out of step, tells
+    /// what is on loan. That begins anew, and counts neither attempt nor crash.
     fn start_over(&mut self) {
-        self.let_go();
         self.under_way = None;
         self.set_step(0);
         self.must_turn = true;

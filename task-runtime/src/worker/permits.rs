@@ -289,7 +289,7 @@ impl Reserved {
         let share = state.share(self.lane);
         share.served += permits.len() as f64 / f64::from(share.weight);
         state.moves += permits.len() as u64;
-        let alone = permits.len() == 1 && state.total - state.free == 1;
+        let alone = permits.len() == 1 && state.total - state.free == 1 + self.count;
         if let Some((lane, taken)) = &mut state.exclusive {
             *taken |= *lane == self.lane && alone;
         }

@@ -41,10 +41,13 @@ impl Lane {
                 }
                 self.shared.handle.vitals().failed(self.queue_at(), error.to_string());
                 // The other queues of this worker may be on another server, and need not wait for this one.
-                self.shared.permits.set_hungry(self.at, false);
-                if !self.in_doubt {
+                let permits = &self.shared.permits;
+                permits.set_hungry(self.at, false);
+                let may_run_alone =
+                    self.in_doubt && self.reserved.count() > 0 && permits.is_exclusive(self.at, &self.reserved);
+                if !may_run_alone {
                     self.alone_until = None;
-                    self.shared.permits.withdraw_exclusive(self.at);
+                    permits.withdraw_exclusive(self.at);
                 }
             }
         }

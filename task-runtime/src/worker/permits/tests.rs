@@ -127,6 +127,22 @@ fn a_turn_that_help_makes_anyway_claims_what_is_left_of_its_half() {
 }
 
 #[test]
+fn the_exclusive_one_is_known_beside_what_was_reserved_and_not_used() {
+    let permits = permits(6, Sharing::Strict, &[1, 1]);
+    let mut reserved = permits.none(1);
+    permits.set_hungry(0, false);
+    permits.reserve(1, &mut reserved, 5);
+    permits.ask_exclusive(1);
+    assert!(permits.is_exclusive(1, &reserved));
+    let alone = reserved.take([true].into_iter());
+    drop(reserved);
+    permits.withdraw_exclusive(1);
+    assert!(!permits.has_room(0) && !permits.has_room(1));
+    drop(alone);
+    assert!(permits.has_room(0));
+}
+
+#[test]
 fn jobs_that_were_claimed_before_do_not_pass_for_the_exclusive_one() {
     let permits = permits(4, Sharing::Strict, &[1, 1]);
     let mut claimed_before = permits.none(0);
