@@ -9,7 +9,7 @@ use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use task_runtime::job::{
-    Attempt, Backoff, Envelope, Header, JobOptions, Outcome, State, TaskOptions, after_crash, settle,
+    Attempt, Backoff, Envelope, Header, JobOptions, Outcome, PutBack, State, TaskOptions, after_crash, settle,
 };
 use task_runtime::task::encode_args;
 use task_runtime::{Client, Enqueue, Task};
@@ -97,7 +97,7 @@ fn decisions(criterion: &mut Criterion) {
         state: state.clone(),
         priority: 5,
         max_attempts: 5,
-        max_crashes: 3,
+        back: PutBack::Ready(5),
         backoff: Backoff::DEFAULT,
         result_ttl: Duration::from_secs(60),
         duration: Duration::from_millis(12),

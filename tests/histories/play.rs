@@ -211,7 +211,7 @@ impl World {
         let at = self.worker(worker);
         let leaving = std::mem::take(&mut self.workers[at]);
         let Some(who) = leaving.incarnation.clone() else { return Ok(()) };
-        let jobs = leaving.own().map(|one| (one.id.clone(), PutBack::of(&one.state, 5, DEFAULT_MAX_CRASHES))).collect();
+        let jobs = leaving.own().map(|one| (one.id.clone(), PutBack::of(None, &one.state))).collect();
         match self.send(Request::Leave { who, jobs }, fate).await? {
             Some((Reply::Yes(true), _)) => {}
             _ => self.lost_a_turn_of(&leaving),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::value::RawValue;
 use task_runtime::broker::{Claim, Incarnation};
-use task_runtime::job::{Attempt, Backoff, DEFAULT_MAX_CRASHES, JobId, Outcome, Settlement, State, settle};
+use task_runtime::job::{Attempt, Backoff, JobId, Outcome, PutBack, Settlement, State, settle};
 
 use crate::operation::How;
 
@@ -175,7 +175,7 @@ impl Handler {
             state: self.state.clone(),
             priority: 5,
             max_attempts: MAX_ATTEMPTS,
-            max_crashes: DEFAULT_MAX_CRASHES,
+            back: PutBack::of(None, &self.state),
             backoff: Backoff::list([Duration::from_secs(pause.into())]),
             result_ttl: Duration::from_secs(120),
             duration: Duration::ZERO,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     Attempt, Backoff, EndRecord, Envelope, EnvelopeError, Header, MAX_BACKOFF, MAX_ERROR_BYTES, MAX_HEADER_BYTES,
-    Outcome, Settlement, State, VERSION, Verdict, after_crash, settle,
+    Outcome, PutBack, Settlement, State, VERSION, Verdict, after_crash, settle,
 };
 
 /// An envelope can be read, and what was read is stored as the same again; or the error says what
@@ -58,7 +58,7 @@ fn settled(state: State, error: &str) {
         state,
         priority: 5,
         max_attempts: 5,
-        max_crashes: 3,
+        back: PutBack::Ready(5),
         backoff: Backoff::DEFAULT,
         result_ttl: Duration::ZERO,
         duration: Duration::ZERO,

@@ -117,8 +117,8 @@ pub struct Attempt {
     pub priority: u8,
     /// Attempts in all.
     pub max_attempts: u32,
-    /// Crashes in all.
-    pub max_crashes: u32,
+    /// Where it goes when it is given back.
+    pub back: PutBack,
     /// Pause between attempts.
     pub backoff: Backoff,
     /// How long a result is kept.
@@ -188,10 +188,7 @@ pub fn settle(outcome: Outcome, attempt: &Attempt, draw: f64) -> Settlement {
             priority: attempt.priority,
         },
         Outcome::Failed(error) | Outcome::Hopeless(error) => Settlement::Dead { state: failed(error).encode() },
-        Outcome::Stopped => {
-            let to = PutBack::of(&attempt.state, attempt.priority, attempt.max_crashes);
-            Settlement::Release { to }
-        }
+        Outcome::Stopped => Settlement::Release { to: attempt.back },
         Outcome::Unknown { park_as, reason } => {
             let state = State { error: Some(reason), crashes: 0, ..attempt.state.clone() };
             Settlement::Park { task: park_as, priority: attempt.priority, state: state.encode() }
@@ -246,9 +243,10 @@ pub enum PutBack {
 impl PutBack {
     /// Where one belongs with this record: what was on board of a crash is claimed with care until an attempt ends.
     #[must_use]
-    pub fn of(state: &State, priority: u8, max_crashes: u32) -> Self {
+    pub fn of(header: Option<&Header>, state: &State) -> Self {
+        let max_crashes = header.map_or(DEFAULT_MAX_CRASHES, Header::max_crashes);
         match state.crashes {
-            0 => Self::Ready(priority),
+            0 => Self::Ready(header.map_or(DEFAULT_PRIORITY, Header::priority)),
             crashes if crashes.saturating_add(1) >= max_crashes => Self::Alone,
             _ => Self::Few,
         }
@@ -263,8 +261,7 @@ pub fn after_loss(header: Option<&Header>, state: &State) -> Option<PutBack> {
     // The task's own number of attempts does not travel with the job.
     let attempts_used = header.and_then(|header| header.options.max_attempts).is_some_and(|max| state.attempts >= max);
     let failed = attempts_used || (state.crashes > 0 && state.crashes >= max_crashes);
-    let priority = header.map_or(DEFAULT_PRIORITY, Header::priority);
-    (!failed).then(|| PutBack::of(state, priority, max_crashes))
+    (!failed).then(|| PutBack::of(header, state))
 }
 
 /// An error text, cut at [`MAX_ERROR_BYTES`] and saying so.
@@ -287,7 +284,7 @@ mod tests {
             state: State { attempts, ..State::default() },
             priority: 5,
             max_attempts: 3,
-            max_crashes: 3,
+            back: PutBack::Few,
             backoff: Backoff::constant(Duration::from_secs(9)),
             result_ttl: Duration::from_secs(60),
             duration: Duration::from_millis(12),
@@ -323,11 +320,7 @@ mod tests {
 
     #[test]
     fn a_stopped_job_goes_back_without_an_attempt() {
-        let mut attempt = attempt(1);
-        for (crashes, to) in [(0, PutBack::Ready(5)), (1, PutBack::Few), (2, PutBack::Alone)] {
-            attempt.state.crashes = crashes;
-            assert_eq!(settle(Outcome::Stopped, &attempt, 0.0), Settlement::Release { to });
-        }
+        assert_eq!(settle(Outcome::Stopped, &attempt(1), 0.0), Settlement::Release { to: PutBack::Few });
     }
 
     #[test]

@@ -16,8 +16,8 @@ use crate::handler::{
     Arguments, Context, DataMap, Facts, LeftBehind, Registry, Stop, TaskDef, Why, catch_in, take_left_behind,
 };
 use crate::job::{
-    Attempt, Backoff, DEFAULT_MAX_ATTEMPTS, DEFAULT_MAX_CRASHES, DEFAULT_PRIORITY, DEFAULT_RESULT_TTL, Envelope,
-    EnvelopeError, Header, JobId, Outcome, PutBack, QueueName, Settlement, State, TaskName, settle, shorten,
+    Attempt, Backoff, DEFAULT_MAX_ATTEMPTS, DEFAULT_PRIORITY, DEFAULT_RESULT_TTL, Envelope, EnvelopeError, Header,
+    JobId, Outcome, PutBack, QueueName, Settlement, State, TaskName, settle, shorten,
 };
 
 use super::board::OnLoan;
@@ -63,7 +63,7 @@ impl Executor {
         let header =
             opened.as_ref().map_or_else(|refused| refused.header.as_deref(), |(_, envelope)| Some(&envelope.header));
         let attempt = terms(header, opened.as_ref().ok().map(|(task, _)| *task), state);
-        let back = PutBack::of(&attempt.state, attempt.priority, attempt.max_crashes);
+        let back = attempt.back;
         let task = opened.as_ref().map_or_else(|refused| refused.task.clone(), |(task, _)| task.name.into());
         let ending = Arc::new(Ending {
             task,
@@ -174,9 +174,9 @@ fn terms(header: Option<&Header>, task: Option<&TaskDef>, state: State) -> Attem
     let priority = header.map_or(DEFAULT_PRIORITY, Header::priority);
     let known = header.zip(task).map(|(header, task)| (&header.options, &task.options));
     Attempt {
+        back: PutBack::of(header, &state),
         state,
         priority,
-        max_crashes: header.map_or(DEFAULT_MAX_CRASHES, Header::max_crashes),
         max_attempts: known.map_or(DEFAULT_MAX_ATTEMPTS, |(job, task)| job.max_attempts(task)),
         backoff: known.map_or(Backoff::DEFAULT, |(job, task)| job.backoff(task).clone()),
         result_ttl: known.map_or(DEFAULT_RESULT_TTL, |(job, task)| job.result_ttl(task)),

@@ -154,6 +154,7 @@ impl Lane {
     /// # Errors
     /// When that cannot be given back in time; it is recovered when the lease ends.
     pub(super) async fn run(mut self) -> Result<(), Error> {
+        // While its server did not answer it was not.
         self.set_hungry(self.hungry);
         loop {
             match catch_in(async { Ok(self.take_turns().await) }).await {

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::broker::{Claim, MAX_TURN, Turn, TurnAnswer, TurnDone};
 use crate::error::Error;
-use crate::job::{DEFAULT_MAX_CRASHES, DEFAULT_PRIORITY, Header, JobId, MAX_PRIORITY, PutBack, State};
+use crate::job::{DEFAULT_PRIORITY, Header, JobId, MAX_PRIORITY, PutBack, State};
 
 use super::executor::Arrived;
 use super::lane::{Lane, next_look};
@@ -276,9 +276,7 @@ impl Lane {
 
 /// Where a job goes back to.
 fn back(envelope: &[u8], state: &State) -> PutBack {
-    let (priority, max_crashes) = Header::decode(envelope)
-        .map_or((DEFAULT_PRIORITY, DEFAULT_MAX_CRASHES), |header| (header.priority(), header.max_crashes()));
-    PutBack::of(state, priority, max_crashes)
+    PutBack::of(Header::decode(envelope).ok().as_ref(), state)
 }
 
 /// The priorities in the order in which the turn after `step` looks at them.
