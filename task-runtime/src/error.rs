@@ -1,7 +1,7 @@
 //! What the framework could not do, and who can act on it.
 
 /// Something the framework could not do. A task's own failure is an outcome, not one of these.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A name that cannot be used. The caller mends the name.
@@ -60,8 +60,8 @@ pub enum Error {
         /// Why.
         reason: String,
     },
-    /// Something else is stored under a key of the broker: nothing happened. Whoever runs the server renames it, or
-    /// deletes it if nobody needs it.
+    /// Something else is stored in the place of the list of queues: nothing happened. Whoever runs the server renames
+    /// it, or deletes it if nobody needs it.
     #[error("the key {key} holds something else: {reason}")]
     WrongKind {
         /// The key, as the server knows it.

@@ -133,8 +133,8 @@ async fn replies_that_vanish_leave_callers_in_doubt_and_no_job_lost_or_doubled()
     bench.runs_a_job(1 << 32).await;
     let told = load.stop().await;
     assert!(!told.unknown.is_empty(), "no enqueue was in doubt; refused: {:?}", told.refused.values().next());
-    // At most once waiting for the call before, and once for its own.
-    assert!(told.slowest < Duration::from_millis(4_500), "{:?}", told.slowest);
+    // Also those that waited for the call before theirs.
+    assert!(told.slowest < Duration::from_millis(2_500), "{:?}", told.slowest);
     bench.ends_well(&told, 1).await;
     worker.stop().await;
 }

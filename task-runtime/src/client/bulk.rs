@@ -1,6 +1,7 @@
 //! Many jobs at once: all are checked before the first is sent, then they go in large calls.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
@@ -11,7 +12,7 @@ use crate::error::Error;
 use crate::job::QueueName;
 
 use super::Client;
-use super::send::{Batch, Refusal, send};
+use super::send::{Batch, send};
 
 /// Most calls of one bulk enqueue that are under way at a time, and most of their bytes unless one call has more: what a
 /// narrow line does not carry within the client's deadline is refused.
@@ -71,7 +72,7 @@ pub(super) async fn enqueue_all(client: &Client, jobs: Vec<(QueueName, NewJob)>)
     let mut parts = Cut { jobs: jobs.into_iter().enumerate(), open: BTreeMap::new() }.peekable();
     let (mut under_way, mut bytes) = (FuturesOrdered::new(), 0);
     let mut became = vec![Enqueued::Unknown; total];
-    let mut failure: Option<Refusal> = None;
+    let mut failure: Option<Error> = None;
     loop {
         while failure.is_none()
             && let Some(part) = parts.next_if(|part| fits(part, under_way.len(), bytes))
@@ -88,13 +89,13 @@ pub(super) async fn enqueue_all(client: &Client, jobs: Vec<(QueueName, NewJob)>)
                 }
             }
             // That something may have happened weighs more than that something did not.
-            Err(unknown @ Refusal::Unknown(_)) => failure = Some(unknown),
-            Err(refusal) => failure = failure.or(Some(refusal)),
+            Err(error) if error.outcome_unknown() => failure = Some(error),
+            Err(error) => failure = failure.or(Some(error)),
         }
     }
     let enqueued = became.iter().filter(|answer| **answer != Enqueued::Unknown).count();
     let source = match failure {
-        Some(refusal) => Error::from(refusal),
+        Some(error) => error,
         None if enqueued < total => super::enqueue::forgotten(),
         None => return Ok(became),
     };
@@ -109,8 +110,8 @@ fn fits(part: &Part, calls: usize, bytes: usize) -> bool {
     calls == 0 || calls < MAX_UNDER_WAY && bytes + part.batch.bytes() <= MAX_BYTES_UNDER_WAY
 }
 
-async fn send_part(client: &Client, part: Part) -> (Part, Result<Vec<Enqueued>, Refusal>) {
+async fn send_part(client: &Client, part: Part) -> (Part, Result<Vec<Enqueued>, Error>) {
     let deadline = Instant::now() + client.deadline();
-    let answers = send(&**client.broker(), &part.queue, part.batch.jobs(), deadline).await;
+    let answers = send(&**client.broker(), &part.queue, part.batch.jobs(), deadline, &AtomicBool::default()).await;
     (part, answers)
 }

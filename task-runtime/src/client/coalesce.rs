@@ -2,22 +2,24 @@
 //! goes into the next one.
 
 use std::collections::{HashMap, VecDeque};
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::broker::{Broker, Enqueued, NewJob};
 use crate::error::Error;
 use crate::job::QueueName;
 
-use super::send::{Batch, Refusal, send};
+use super::send::{Batch, given_up, send};
 
 /// Most jobs of one client that wait for their call; further callers wait for room.
 const MAX_PENDING: usize = 16 * 1024;
 
-type Reply = oneshot::Sender<Result<Enqueued, Refusal>>;
+type Reply = oneshot::Sender<Result<Enqueued, Error>>;
 
 /// A job that waits for its call.
 struct Pending {
@@ -53,7 +55,7 @@ impl Coalescer {
         let (reply, answer) = oneshot::channel();
         self.push(queue, Pending { job, deadline, reply, room });
         match answer.await {
-            Ok(answer) => answer.map_err(Error::from),
+            Ok(answer) => answer,
             Err(_) => {
                 let reason = "the runtime that sent it was shut down".into();
                 Err(Error::Indeterminate { reason })
@@ -88,29 +90,53 @@ struct Flush {
 
 /// Who waits for a job that is being sent.
 struct Caller {
-    reply: Reply,
+    deadline: Instant,
+    /// Until it is answered.
+    reply: Option<Reply>,
     _room: OwnedSemaphorePermit,
+}
+
+impl Caller {
+    fn answer(&mut self, answer: Result<Enqueued, Error>) {
+        if let Some(reply) = self.reply.take() {
+            // A caller that is gone does not ask.
+            let _ = reply.send(answer);
+        }
+    }
 }
 
 impl Flush {
     async fn run(mut self) {
-        while let Some((batch, callers, deadline)) = self.next() {
-            match send(&*self.of.broker, &self.queue, batch.jobs(), deadline).await {
-                Ok(answers) => callers.into_iter().zip(answers).for_each(|(caller, answer)| {
-                    // A caller that is gone does not ask.
-                    let _ = caller.reply.send(Ok(answer));
-                }),
-                Err(refusal) => callers.into_iter().for_each(|caller| {
-                    let _ = caller.reply.send(Err(refusal.clone()));
-                }),
+        while let Some((batch, mut callers)) = self.next() {
+            // Until the time of the last one is over; the others are told when theirs is.
+            let deadline = callers.iter().map(|caller| caller.deadline).max().unwrap_or_else(Instant::now);
+            let in_doubt = AtomicBool::default();
+            let mut sending = pin!(send(&*self.of.broker, &self.queue, batch.jobs(), deadline, &in_doubt));
+            let answer = loop {
+                let next = callers.iter().filter(|caller| caller.reply.is_some()).map(|caller| caller.deadline).min();
+                tokio::select! {
+                    biased;
+                    answer = &mut sending => break answer,
+                    () = sleep_until(next.unwrap_or(deadline).min(self.next_deadline())) => {}
+                }
+                let now = Instant::now();
+                self.give_up(now);
+                for caller in callers.iter_mut().filter(|caller| caller.deadline <= now) {
+                    let reason = "no answer came before the client's deadline".into();
+                    caller.answer(Err(given_up(in_doubt.load(Ordering::Relaxed), reason)));
+                }
+            };
+            match answer {
+                Ok(answers) => callers.iter_mut().zip(answers).for_each(|(caller, answer)| caller.answer(Ok(answer))),
+                Err(error) => callers.iter_mut().for_each(|caller| caller.answer(Err(error.clone()))),
             }
         }
     }
 
-    /// The next call with its deadline, that of its youngest job; none when the queue is flushed.
-    fn next(&mut self) -> Option<(Batch, Vec<Caller>, Instant)> {
-        let now = Instant::now();
-        let (mut batch, mut callers, mut deadline) = (Batch::default(), vec![], now);
+    /// The next call; none when the queue is flushed.
+    fn next(&mut self) -> Option<(Batch, Vec<Caller>)> {
+        self.give_up(Instant::now());
+        let (mut batch, mut callers) = (Batch::default(), vec![]);
         let mut queues = self.of.lock();
         let pending = queues.get_mut(&self.queue)?;
         while pending.front().is_some_and(|next| batch.takes(&next.job)) {
@@ -118,14 +144,8 @@ impl Flush {
             if next.reply.is_closed() {
                 continue;
             }
-            if next.deadline <= now {
-                let reason = "the broker did not answer the calls before it in time".into();
-                let _ = next.reply.send(Err(Refusal::Rejected(reason)));
-                continue;
-            }
-            deadline = deadline.max(next.deadline);
             batch.push(next.job);
-            callers.push(Caller { reply: next.reply, _room: next.room });
+            callers.push(Caller { deadline: next.deadline, reply: Some(next.reply), _room: next.room });
         }
         if callers.is_empty() {
             // Nothing is left: a job is never passed over by an empty batch.
@@ -133,7 +153,25 @@ impl Flush {
             self.finished = true;
             return None;
         }
-        Some((batch, callers, deadline))
+        Some((batch, callers))
+    }
+
+    /// When the time of the first is over that waits for a call.
+    fn next_deadline(&self) -> Instant {
+        let first = self.of.lock().get(&self.queue).and_then(|pending| pending.front().map(|first| first.deadline));
+        // Whoever comes meanwhile has all its time before it.
+        first.unwrap_or_else(|| Instant::now() + self.of.deadline)
+    }
+
+    /// Answers those whose time is over before their call.
+    fn give_up(&self, now: Instant) {
+        let mut queues = self.of.lock();
+        let Some(pending) = queues.get_mut(&self.queue) else { return };
+        while pending.front().is_some_and(|first| first.deadline <= now) {
+            let Some(late) = pending.pop_front() else { break };
+            let reason = "the broker did not answer the calls before it in time".into();
+            let _ = late.reply.send(Err(given_up(false, reason)));
+        }
     }
 }
 
@@ -146,7 +184,7 @@ impl Drop for Flush {
         let left = self.of.lock().remove(&self.queue).unwrap_or_default();
         for pending in left {
             let reason = "the runtime that was to send it was shut down".into();
-            let _ = pending.reply.send(Err(Refusal::Rejected(reason)));
+            let _ = pending.reply.send(Err(given_up(false, reason)));
         }
     }
 }

@@ -94,8 +94,8 @@ impl Client {
     /// A client of the same broker that repeats an enqueue for at most `deadline` while its
     /// outcome is not known; 2 s unless this says else.
     ///
-    /// An enqueue returns within twice the deadline: at most once waiting for the calls before
-    /// it, and once for its own.
+    /// An enqueue returns within the deadline, also while calls before it get no answer; of many jobs at once each
+    /// call has it for itself.
     ///
     /// # Errors
     /// [`Error::InvalidOption`] unless `deadline` is at least 1 ms and less than 60 s, the time

@@ -1,6 +1,7 @@
 //! One call of `enqueue`: what fits into it, and how it is repeated when its answer does not come.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
@@ -53,31 +54,8 @@ fn size(job: &NewJob) -> usize {
     job.id.as_str().len() + job.envelope.len()
 }
 
-/// Why a batch has no answer, told to each of its callers.
-#[derive(Clone, Debug)]
-pub(super) enum Refusal {
-    /// Nothing happened.
-    Rejected(String),
-    /// Nothing happened: the server has no memory left.
-    Full,
-    /// Nothing happened: something else is under a key of the broker.
-    WrongKind { key: String, reason: String },
-    /// It may have happened.
-    Unknown(String),
-}
-
-impl From<Refusal> for Error {
-    fn from(refusal: Refusal) -> Self {
-        match refusal {
-            Refusal::Rejected(reason) => Self::Rejected { reason },
-            Refusal::Full => Self::QueueFull,
-            Refusal::WrongKind { key, reason } => Self::WrongKind { key, reason },
-            Refusal::Unknown(reason) => Self::Indeterminate { reason },
-        }
-    }
-}
-
-/// Sends `jobs`, and again while it is not known whether they arrived, until `deadline`.
+/// Sends `jobs`, and again while it is not known whether they arrived, until `deadline`. Meanwhile `in_doubt` says
+/// whether they may have.
 ///
 /// Every send carries the same ids and the time since the first one that may have arrived, so
 /// that the broker can tell whether it would still remember it.
@@ -86,48 +64,49 @@ pub(super) async fn send(
     queue: &QueueName,
     jobs: &[NewJob],
     deadline: Instant,
-) -> Result<Vec<Enqueued>, Refusal> {
+    in_doubt: &AtomicBool,
+) -> Result<Vec<Enqueued>, Error> {
     let mut first: Option<Instant> = None;
     let mut pause = FIRST_PAUSE;
     let mut reason = "it waited too long for its turn to be sent".to_owned();
     loop {
         let now = Instant::now();
         if now >= deadline {
-            return Err(given_up(first, reason));
+            return Err(given_up(first.is_some(), reason));
         }
         let again = first.map(|first| now - first);
+        in_doubt.store(true, Ordering::Relaxed);
         let answer = timeout_at(deadline, broker.enqueue(queue, jobs, again)).await;
         match answer {
             Ok(Ok(answers)) if answers.len() == jobs.len() => return Ok(answers),
             Ok(Ok(answers)) => {
                 let reason = format!("{} answers came for {} jobs", answers.len(), jobs.len());
-                return Err(Refusal::Unknown(reason));
+                return Err(Error::Indeterminate { reason });
             }
             Ok(Err(Error::Unavailable { reason: fault })) => reason = fault,
             Ok(Err(Error::Indeterminate { reason: fault })) => {
                 first.get_or_insert(now);
                 reason = fault;
             }
-            Ok(Err(error)) if first.is_some() => return Err(Refusal::Unknown(error.to_string())),
-            Ok(Err(Error::QueueFull)) => return Err(Refusal::Full),
-            Ok(Err(Error::WrongKind { key, reason })) => return Err(Refusal::WrongKind { key, reason }),
-            Ok(Err(Error::Rejected { reason })) => return Err(Refusal::Rejected(reason)),
-            Ok(Err(error)) => return Err(Refusal::Rejected(error.to_string())),
+            Ok(Err(error)) if first.is_some() => return Err(given_up(true, error.to_string())),
+            Ok(Err(error @ (Error::QueueFull | Error::WrongKind { .. } | Error::Rejected { .. }))) => {
+                return Err(error);
+            }
+            Ok(Err(error)) => return Err(given_up(false, error.to_string())),
             Err(_) => {
                 first.get_or_insert(now);
                 reason = "no answer came before the client's deadline".into();
             }
         }
+        in_doubt.store(first.is_some(), Ordering::Relaxed);
         sleep_until(deadline.min(Instant::now() + jittered(pause))).await;
         pause = LONGEST_PAUSE.min(pause * 2);
     }
 }
 
-fn given_up(first: Option<Instant>, reason: String) -> Refusal {
-    match first {
-        Some(_) => Refusal::Unknown(reason),
-        None => Refusal::Rejected(reason),
-    }
+/// What a caller is told whose time is over.
+pub(super) fn given_up(in_doubt: bool, reason: String) -> Error {
+    if in_doubt { Error::Indeterminate { reason } } else { Error::Rejected { reason } }
 }
 
 /// Between half of `pause` and the whole, so that clients that failed together come back apart.

@@ -119,6 +119,34 @@ async fn at_the_deadline_the_error_says_whether_it_may_have_happened() {
     assert!(error.outcome_unknown(), "{error}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn each_of_many_callers_is_told_at_its_own_deadline() {
+    let told = async |fates: Vec<Fate>| {
+        let client = Scripted::new(fates).client();
+        let mut callers = Vec::new();
+        // They come one after the other, while nothing is answered: into the first call, the second, and none.
+        for n in 0..50 {
+            let client = client.clone();
+            callers.push(tokio::spawn(async move {
+                let since = tokio::time::Instant::now();
+                let error = Enqueue::new(greet()).id(n.to_string()).enqueue_on(&client).await.unwrap_err();
+                (since.elapsed(), error.outcome_unknown())
+            }));
+            tokio::time::advance(Duration::from_millis(100)).await;
+        }
+        let told: Vec<_> = join_all(callers).await.into_iter().map(Result::unwrap).collect();
+        for (took, _) in &told {
+            let late = took.saturating_sub(DEFAULT_DEADLINE);
+            assert!(*took >= DEFAULT_DEADLINE && late < Duration::from_millis(110), "{told:?}");
+        }
+        told.into_iter().map(|(_, unknown)| unknown).collect::<Vec<_>>()
+    };
+    assert_eq!(told(vec![Fate::Unreached; 1000]).await, [false; 50]);
+    // Of what was sent it is not known, of what was not it is.
+    let silent = told(vec![Fate::Silent; 1000]).await;
+    assert!(silent[0] && !silent[1] && silent[20], "{silent:?}");
+}
+
 #[test]
 fn a_deadline_stays_below_the_time_for_which_ids_are_remembered() {
     let client = Scripted::new([]).client();
