@@ -10,8 +10,8 @@ impl Client {
     /// Every queue that was used in this namespace, sorted by name.
     ///
     /// # Errors
-    /// What the broker answers: [`Error::Unavailable`] and [`Error::Indeterminate`] pass;
-    /// [`Error::WrongKind`] does not, when someone has put something else in the place of the list.
+    /// What the broker answers: [`Error::Unavailable`] passes, [`Error::Rejected`] says what the server has against it;
+    /// [`Error::WrongKind`] does not pass: someone has put something else in the place of the list.
     ///
     /// # Cancel safety
     /// Safe: nothing changes.
@@ -23,7 +23,7 @@ impl Client {
     /// move, so that their sum may be off by those that moved.
     ///
     /// # Errors
-    /// As for [`queues`](Self::queues).
+    /// What the broker answers: [`Error::Unavailable`] passes, [`Error::Rejected`] says what the server has against it.
     ///
     /// # Cancel safety
     /// Safe: nothing changes.
@@ -35,7 +35,7 @@ impl Client {
     /// on, and jobs can be enqueued.
     ///
     /// # Errors
-    /// As for [`queues`](Self::queues); after [`Error::Indeterminate`], pausing again is safe.
+    /// As for [`counts`](Self::counts); after [`Error::Indeterminate`], pausing again is safe.
     ///
     /// # Cancel safety
     /// A call that is dropped may or may not have paused the queue.
@@ -81,7 +81,7 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// As for [`queues`](Self::queues); the check can be made again.
+    /// As for [`counts`](Self::counts), and [`Error::Indeterminate`]; the check can be made again.
     ///
     /// # Cancel safety
     /// A call that is dropped may have repaired a part.

@@ -68,7 +68,7 @@ impl<T> JobHandle<T> {
     /// Where the job is now.
     ///
     /// # Errors
-    /// What the broker answers: [`Error::Unavailable`] and [`Error::Indeterminate`] pass.
+    /// What the broker answers: [`Error::Unavailable`] passes, [`Error::Rejected`] says what the server has against it.
     ///
     /// # Cancel safety
     /// Safe: nothing changes.

@@ -18,6 +18,21 @@ const LOOK_AGAIN_WITHIN: Duration = Duration::from_secs(1);
 /// What stands before an end record, and never before an envelope (`lib/record.lua`).
 const END: u8 = b'=';
 
+/// Asks for something that changes nothing, and again when its connection died at once, which is no news of what it
+/// looks for. Whatever fails, nothing happened.
+pub(super) async fn look<T, F: Future<Output = Result<T, Fault>>>(ask: impl Fn() -> F) -> Result<T, Fault> {
+    let started = Instant::now();
+    let mut answer = ask().await;
+    if matches!(answer, Err(Fault::Lost(_))) && started.elapsed() < LOOK_AGAIN_WITHIN {
+        answer = ask().await;
+    }
+    answer.map_err(|fault| match fault {
+        Fault::Lost(reason) => Fault::Away(reason),
+        Fault::Broken(reason) | Fault::WrongKind(reason) | Fault::Foreign(reason) => Fault::Refused(reason),
+        fault => fault,
+    })
+}
+
 /// A request that is being written.
 pub(super) struct Call {
     script: &'static Script,
@@ -41,24 +56,15 @@ impl Call {
         Self { script, tag: of.tag().to_owned(), command }
     }
 
-    /// Sends it, and has `read` read what the script answers. One that only looks is sent again when its connection
-    /// died at once, which is no news of what it looks for.
+    /// Sends it, and has `read` read what the script answers.
     pub(super) async fn send<T>(
         self,
         servers: &Servers,
         read: impl Fn(Value) -> Result<T, Malformed>,
     ) -> Result<T, Fault> {
-        let (looks, started) = (self.script.looks, Instant::now());
         let request = Request::script(self.command);
         let send = || self.script.source.send(servers, &self.tag, &request, &read);
-        let mut answer = send().await;
-        if looks && matches!(answer, Err(Fault::Lost(_))) && started.elapsed() < LOOK_AGAIN_WITHIN {
-            answer = send().await;
-        }
-        match answer {
-            Err(Fault::Lost(reason)) if looks => Err(Fault::Away(reason)),
-            answer => answer,
-        }
+        if self.script.looks { look(send).await } else { send().await }
     }
 
     /// The command alone, for a client that is not ours.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 
+use super::call::look;
 use super::fsck::Check;
 use super::{Call, RedisBroker, keys, reply, script};
 use crate::broker::bounds;
@@ -283,10 +284,14 @@ impl Inspect for RedisBroker {
             let mut members = redis::cmd("SMEMBERS");
             let (tag, key) = keys::queues(&self.namespace);
             members.arg(&key);
-            let mut names = match self.servers.send(&tag, &Request::plain(members), reply::queues).await {
-                Err(Fault::WrongKind(reason)) => return Err(Error::WrongKind { key, reason }),
-                names => names?,
+            let request = Request::plain(members);
+            let ask = || async {
+                match self.servers.send(&tag, &request, reply::queues).await {
+                    Err(Fault::WrongKind(reason)) => Ok(Err(Error::WrongKind { key: key.clone(), reason })),
+                    names => names.map(Ok),
+                }
             };
+            let mut names = look(ask).await??;
             names.sort();
             Ok(names)
         })
@@ -299,8 +304,8 @@ impl Inspect for RedisBroker {
             for lease in self.workers(queue).await? {
                 let mut count = redis::cmd("SCARD");
                 count.arg(of.running(&lease.incarnation));
-                let read = |reply| reply::number("SCARD", reply);
-                let number = self.servers.send(of.tag(), &Request::plain(count), read).await?;
+                let (request, read) = (Request::plain(count), |reply| reply::number("SCARD", reply));
+                let number = look(|| self.servers.send(of.tag(), &request, read)).await?;
                 running += usize::try_from(number).unwrap_or(0);
             }
             let call = Call::new(self, &script::COUNTS, &of, &[]);
@@ -312,9 +317,10 @@ impl Inspect for RedisBroker {
         Box::pin(async move {
             let mut info = redis::cmd("INFO");
             info.arg("memory").arg("persistence");
-            match self.servers.send(self.keys(queue).tag(), &Request::plain(info), reply::storage).await {
+            let (request, of) = (Request::plain(info), self.keys(queue));
+            match look(|| self.servers.send(of.tag(), &request, reply::storage)).await {
                 // Whoever serves others may not show what the server is like.
-                Err(Fault::Refused(reason) | Fault::Broken(reason)) => {
+                Err(Fault::Refused(reason)) => {
                     Ok(Storage { when_full: WhenFull::NotKnown { reason }, append_only: None })
                 }
                 answer => Ok(answer?),
