@@ -71,14 +71,14 @@ async fn check(client: &Client, queue: &QueueName, repair: Repair, listed: bool)
 
 /// Nobody knows which queues there are: something else is in the place of their list.
 fn without_list(error: &Error, json: bool) -> Result<(), Exit> {
-    let finding = Finding {
-        flaw: Flaw::WrongType,
-        place: "queues".into(),
-        count: 1,
-        repaired: 0,
-        examples: vec!["queues is not a set".into()],
-    };
     if json {
+        let finding = Finding {
+            flaw: Flaw::WrongType,
+            place: "queues".into(),
+            count: 1,
+            repaired: 0,
+            examples: vec!["queues is not a set".into()],
+        };
         let report = Report { findings: vec![finding], ..Report::default() };
         print(&format!("{:#}", json!([as_json(None, &Outcome::Checked(report))])))?;
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use super::scores::Scores;
 use crate::broker::{Counts, Incarnation, MAX_WAKE, Retention};
-use crate::job::{EndRecord, JobId, MAX_PRIORITY, MAX_STATE_BYTES};
+use crate::job::{EndRecord, JobId, MAX_PRIORITY, MAX_STATE_BYTES, PutBack};
 
 /// What is said of a job off the happy path.
 #[derive(Clone, Debug)]
@@ -19,16 +19,12 @@ pub(super) enum Mark {
 pub(super) enum Again {
     /// To the back of a priority.
     Back(u8),
-    /// To the front of a priority.
-    Front(u8),
+    /// To the front, as if it had never been claimed.
+    PutBack(PutBack),
     /// Ready at this time.
     Scheduled(i64, u8),
     /// To a worker that knows its task.
     Parked(String, u8),
-    /// Among the few that were on board of a crash.
-    Few,
-    /// To a worker that runs nothing else.
-    Alone,
 }
 
 /// One queue. A job of `jobs` is in exactly one of the lists, `scheduled`, `parked`, `running` and
@@ -163,9 +159,9 @@ impl Queue {
         let id = id.clone();
         match again {
             Again::Back(priority) => self.list(priority).push_back(id),
-            Again::Front(priority) => self.list(priority).push_front(id),
-            Again::Few => self.few.push_back(id),
-            Again::Alone => self.alone.push_back(id),
+            Again::PutBack(PutBack::Ready(priority)) => self.list(priority).push_front(id),
+            Again::PutBack(PutBack::Few) => self.few.push_back(id),
+            Again::PutBack(PutBack::Alone) => self.alone.push_back(id),
             Again::Scheduled(due_ms, priority) => {
                 self.schedule(id, due_ms, priority);
                 return false;

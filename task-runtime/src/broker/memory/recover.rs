@@ -8,7 +8,7 @@ use super::queue::{Again, Queue};
 use crate::broker::bounds::check_recovered;
 use crate::broker::{Claim, Condemned, Incarnation, Lease, MAX_RECOVER, MAX_TURN_BYTES, Recovered};
 use crate::error::Error;
-use crate::job::JobId;
+use crate::job::{JobId, PutBack};
 
 /// The lease of one that is condemned.
 const CONDEMNED: i64 = 0;
@@ -82,8 +82,8 @@ impl Queue {
             }
             self.states.insert(id.clone(), state.clone());
             tokens += match job {
-                Recovered::Few { .. } => usize::from(self.requeue(id, Again::Few, None, now)),
-                Recovered::Alone { .. } => usize::from(self.requeue(id, Again::Alone, None, now)),
+                Recovered::Few { .. } => usize::from(self.requeue(id, Again::PutBack(PutBack::Few), None, now)),
+                Recovered::Alone { .. } => usize::from(self.requeue(id, Again::PutBack(PutBack::Alone), None, now)),
                 Recovered::Dead { .. } => {
                     self.bury(id, now);
                     0

@@ -126,14 +126,7 @@ impl Queue {
                 };
                 self.requeue(id, again, retention, now)
             }
-            Settlement::Release { to } => {
-                let again = match to {
-                    PutBack::Ready(priority) => Again::Front(*priority),
-                    PutBack::Few => Again::Few,
-                    PutBack::Alone => Again::Alone,
-                };
-                self.requeue(id, again, retention, now)
-            }
+            Settlement::Release { to } => self.requeue(id, Again::PutBack(*to), retention, now),
             Settlement::Park { task, priority, state } => {
                 self.states.insert(id.clone(), state.clone());
                 self.requeue(id, Again::Parked(task.clone(), *priority), retention, now)

@@ -53,10 +53,8 @@ local function move_all(ends, moves)
           redis.call('RPUSH', ready[tonumber(y)], id)
         elseif kind == 'l' and x == '' then
           redis.call('LPUSH', ready[tonumber(y)], id)
-        elseif kind == 'l' then
-          redis.call('RPUSH', x == 'alone' and alone or few, id)
         else
-          redis.call('RPUSH', kind == 'a' and alone or few, id)
+          redis.call('RPUSH', (kind == 'a' or x == 'alone') and alone or few, id)
         end
       end
     end
