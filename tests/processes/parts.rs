@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use support::shared_redis;
 use task_runtime::client::JobStatus;
 
-use crate::tasks::{Deaf, Work};
+use crate::tasks::{Deaf, Undermine, Work};
 use crate::{BOUND, Bench, queue};
 
 #[tokio::test]
@@ -50,6 +51,31 @@ async fn what_finds_its_place_taken_after_its_loop_died_goes_back_to_the_queue()
     assert_eq!(seen.len(), 4, "{lines:?}");
     let is_one_run = |lines: &[&String]| lines[0].replace("begin", "end") == *lines[1];
     assert!(seen.chunks(2).all(is_one_run), "two ran beside each other: {seen:?}");
+}
+
+#[tokio::test]
+async fn a_job_on_its_last_chance_whose_loop_died_begins_again_beside_nothing_else() {
+    let bench = Bench::new().await;
+    let job = Undermine::new(4_000_u64).options().enqueue_on(&bench.client).await.unwrap();
+    // As its second crash leaves it.
+    let key = |name: &str| format!("{{{}:work}}:{name}", bench.namespace);
+    shared_redis().command(&["LMOVE", &key("ready:5"), &key("alone"), "LEFT", "LEFT"]);
+    shared_redis().command(&["HSET", &key("state"), job.id().as_str(), r#"{"crashes":2}"#]);
+    let mut worker = bench.program(&["worker", "first", "work"]).start();
+    worker.wait_for_line("a part of the worker died", BOUND);
+    // While that loop pauses, another queue claims.
+    let other = Work::new(1_u64, 2_000_u64).options().queue("first").enqueue_on(&bench.client).await.unwrap();
+    other.result_within(BOUND).await.unwrap();
+    job.result_within(BOUND).await.unwrap();
+    assert!(matches!(job.status().await.unwrap(), JobStatus::Completed { attempts: 1, .. }));
+    (0..2).for_each(|_| drop(worker.wait_for_line("end ", BOUND)));
+    let lines = worker.lines();
+    let seen: Vec<_> = lines.iter().filter(|line| line.starts_with("begin ") || line.starts_with("end ")).collect();
+    let undermined = ["begin undermine", "end undermine"];
+    let apart = [["begin 1", "end 1"], undermined].concat();
+    // Whichever of the two came first after it died.
+    let expected = [[&undermined[..1], &apart[..]].concat(), [&undermined[..1], &undermined, &apart[..2]].concat()];
+    assert!(expected.iter().any(|expected| seen == *expected), "they ran beside each other: {seen:?}");
 }
 
 #[tokio::test]

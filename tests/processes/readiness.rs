@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use support::{Line, Proxy, Running, Server, Way, eventually_blocking};
 use task_runtime::Client;
 
-use crate::tasks::{AddNumbers, Hog};
+use crate::tasks::{AddNumbers, Hog, Work};
 use crate::{BOUND, Bench, program};
 
 /// How soon a worker says that it does not consume.
@@ -112,6 +112,12 @@ async fn of_several_queues_only_the_one_that_is_not_consumed_is_named() {
     let text = health.wait_for(503, TOLD);
     assert!(text.contains("queue `sums`: no turn") && text.contains("WRONGTYPE"), "{text}");
     assert!(!text.contains("`work`"), "{text}");
+    // The other one is consumed as ever, with all places but those that run.
+    let client = Client::connect(&server.url()).await.unwrap();
+    let jobs = client.enqueue_all((0..200).map(|n| Work::new(n, 10_u64))).await.unwrap();
+    for job in jobs {
+        job.result_within(RESUMED).await.unwrap();
+    }
     server.command(&["DEL", "{task:sums}:asked"]);
     health.wait_for(200, RESUMED);
 }

@@ -14,6 +14,17 @@ pub(crate) async fn work(number: u64, millis: u64) -> Result<u64, String> {
     Ok(number)
 }
 
+/// Takes a while, and has the loop that lent it die meanwhile, once.
+#[task(queue = "work")]
+pub(crate) async fn undermine(millis: u64) -> Result<(), String> {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    println!("begin undermine");
+    ONCE.call_once(|| fail::cfg("turn-answered", "1*panic->off").expect("an action"));
+    tokio::time::sleep(Duration::from_millis(millis)).await;
+    println!("end undermine");
+    Ok(())
+}
+
 /// Ends its process at once, as a bug in foreign code would.
 #[task(queue = "work")]
 pub(crate) async fn crash() {

@@ -13,7 +13,7 @@ pub(crate) use context::Facts;
 pub use context::{Context, FromContext};
 pub use data::{Data, DataMap, Requirement};
 #[cfg(feature = "worker")]
-pub(crate) use panic::{catch_in, note_places};
+pub(crate) use panic::{catch_in, current as current_panic, note_places};
 pub use registry::{Argument, Registry, RegistryFault, Requires, Site, TaskDef};
 pub use run::{Arguments, Failure, RunFuture, blocking, inject, requires, returned, run};
 #[cfg_attr(not(feature = "worker"), allow(unused_imports, reason = "only a worker runs tasks"))]

@@ -11,21 +11,21 @@ use futures_util::FutureExt as _;
 use super::run::Failure;
 
 thread_local! {
-    /// Where this thread last panicked.
-    static PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
+    /// What this thread last panicked about, and where.
+    static LAST: RefCell<Option<(String, String)>> = const { RefCell::new(None) };
 }
 
-/// Has every panic note where it happens, then does what was done before: a caught panic no longer
-/// knows its place.
+/// Has every panic note where it happens, then does what was done before: a caught panic no longer knows its place,
+/// and whatever is dropped by one not even its message.
 #[cfg_attr(not(feature = "worker"), allow(dead_code, reason = "only a worker runs tasks"))]
 pub(crate) fn note_places() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let before = take_hook();
         set_hook(Box::new(move |info| {
-            let place = info.location().map(ToString::to_string);
+            let note = info.location().map(|place| (place.to_string(), message(info.payload()).to_owned()));
             // A panic while the thread ends finds no place to note.
-            let _ = PLACE.try_with(|last| *last.borrow_mut() = place);
+            let _ = LAST.try_with(|last| *last.borrow_mut() = note);
             before(info);
         }));
     });
@@ -42,15 +42,28 @@ pub(crate) async fn catch_in<T>(future: impl Future<Output = Result<T, Failure>>
     AssertUnwindSafe(future).catch_unwind().await.unwrap_or_else(|payload| Err(failure(&*payload)))
 }
 
+/// What the panic says by which this thread is dropping things now, and where it began.
+#[cfg_attr(not(feature = "worker"), allow(dead_code, reason = "only a worker runs tasks"))]
+pub(crate) fn current() -> Failure {
+    let last = LAST.with(|last| last.borrow().clone());
+    told(last.as_ref().map_or("for a reason that was not noted", |(_, message)| message), last.as_ref())
+}
+
 fn failure(payload: &(dyn Any + Send)) -> Failure {
-    let message = payload.downcast_ref::<&str>().copied();
-    let message = message.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-    let message = message.unwrap_or("a value that is no text");
-    let place = PLACE.with(|last| last.borrow_mut().take());
-    Failure::new(match place {
-        Some(place) => format!("panicked at {place}: {message}"),
+    told(message(payload), LAST.with(|last| last.borrow_mut().take()).as_ref())
+}
+
+fn told(message: &str, noted: Option<&(String, String)>) -> Failure {
+    Failure::new(match noted {
+        Some((place, _)) => format!("panicked at {place}: {message}"),
         None => format!("panicked: {message}"),
     })
+}
+
+fn message(payload: &(dyn Any + Send)) -> &str {
+    let message = payload.downcast_ref::<&str>().copied();
+    let message = message.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    message.unwrap_or("a value that is no text")
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use crate::broker::MAX_TURN;
 use crate::handler::Stop;
 use crate::job::{JobId, PutBack, Settlement};
 
-use super::executor::Late;
+use super::place::Late;
 
 /// Most bytes of the settlements of one turn (1 MiB), unless one alone has more.
 const MAX_TURN_BYTES: usize = 1024 * 1024;

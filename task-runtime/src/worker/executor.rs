@@ -3,35 +3,28 @@
 use std::borrow::Cow;
 use std::future::{Future, pending};
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::poll_immediate;
-use tokio::runtime::Handle;
-use tracing::{Instrument as _, Span, error_span};
+use tracing::Instrument as _;
 
 use crate::broker::Claim;
-use crate::handler::{
-    Arguments, Context, DataMap, Facts, LeftBehind, Registry, Stop, TaskDef, Why, catch_in, take_left_behind,
-};
+use crate::handler::{Arguments, Context, DataMap, Facts, Registry, Stop, TaskDef, Why, catch_in, take_left_behind};
 use crate::job::{
     Attempt, Backoff, DEFAULT_MAX_ATTEMPTS, DEFAULT_PRIORITY, DEFAULT_RESULT_TTL, Envelope, EnvelopeError, Header,
-    JobId, Outcome, PutBack, QueueName, Settlement, State, TaskName, settle, shorten,
+    JobId, Outcome, PutBack, QueueName, State, TaskName,
 };
 
 use super::board::OnLoan;
 use super::busy::in_sight;
 use super::inbox::Inbox;
 use super::permits::Permit;
+use super::place::{Ending, Late, Place, timed_out};
 use super::readiness::Vitals;
 
 /// How long a task that was asked to stop may go on before it is dropped.
 const CANCEL_GRACE: Duration = Duration::from_secs(10);
-
-/// How long a task may go on after its time is up or its cancel came, before its attempt is told as
-/// stuck.
-pub(super) const STUCK_GRACE: Duration = Duration::from_secs(10);
 
 /// A claim that has a permit to run, and is yet to begin.
 pub(super) struct Arrived {
@@ -65,22 +58,12 @@ impl Executor {
         let attempt = terms(header, opened.as_ref().ok().map(|(task, _)| *task), state);
         let back = attempt.back;
         let task = opened.as_ref().map_or_else(|refused| refused.task.clone(), |(task, _)| task.name.into());
-        let ending = Arc::new(Ending {
-            task,
-            id: id.clone(),
-            number,
-            number_of_attempt: attempt.state.attempts.saturating_add(1),
-            start: Instant::now(),
-            attempt: Mutex::new(Some(attempt)),
-            stuck: AtomicBool::new(false),
-            inbox: Arc::clone(&self.inbox),
-            vitals: Arc::clone(&self.vitals),
-        });
-        let place = Place { ending: Arc::clone(&ending), permit: Some(permit), body: None };
+        let ending = Ending::new(task, id.clone(), number, attempt, &self.inbox, &self.vitals);
+        let place = Place::new(&ending, permit);
         let (attempt, late) = match opened {
             Ok((task, envelope)) => {
                 let timeout = envelope.header.options.timeout(&task.options);
-                let late = Late { by: ending.start + timeout + STUCK_GRACE, timeout, ending };
+                let late = Late::new(timeout, ending);
                 (Some(self.spawn(task, envelope, timeout, claim.token, &stop, place)), Some(late))
             }
             Err(refused) => {
@@ -100,7 +83,7 @@ impl Executor {
         stop: &Stop,
         mut place: Place,
     ) -> tokio::task::AbortHandle {
-        let ending = &place.ending;
+        let ending = place.ending();
         let span = ending.span();
         let ctx = Context::new(Facts {
             job: ending.id.clone(),
@@ -115,15 +98,9 @@ impl Executor {
         let stop = stop.clone();
         let run = async move {
             take_left_behind();
-            let start = place.ending.start;
+            let start = place.ending().start;
             let outcome = run(task, ctx, envelope.args, start, timeout, &stop).await;
-            place.body = take_left_behind();
-            if place.body.is_some() && tokio::time::timeout(STUCK_GRACE, place.ended()).await.is_err() {
-                place.ending.stick(outcome);
-                place.ended().await;
-            } else {
-                place.ending.tell(outcome);
-            }
+            place.tell(outcome).await;
             // Only now the permit goes back, so that the turn which claims the next job also
             // settles this one. It rings.
             drop(place);
@@ -241,158 +218,5 @@ async fn overdue(stop: &Stop) {
         Some(Why::Asked) => tokio::time::sleep(CANCEL_GRACE).await,
         // Whoever stops the worker also decides when its jobs are dropped.
         _ => pending().await,
-    }
-}
-
-/// When an attempt is stuck that has not been told of.
-pub(super) struct Late {
-    pub(super) by: Instant,
-    timeout: Duration,
-    ending: Arc<Ending>,
-}
-
-impl Late {
-    /// Tells it as timed out; what blocks its thread cannot do so itself.
-    pub(super) fn tell(&self) {
-        self.ending.span().in_scope(|| self.ending.stick(timed_out(self.timeout)));
-    }
-}
-
-fn timed_out(timeout: Duration) -> Outcome {
-    Outcome::Failed(format!("timed out after {timeout:?}"))
-}
-
-/// What is needed to tell how a claim ended.
-struct Ending {
-    task: Cow<'static, str>,
-    id: JobId,
-    number: u64,
-    number_of_attempt: u32,
-    start: Instant,
-    /// Until it is told.
-    attempt: Mutex<Option<Attempt>>,
-    /// Whether it was told while it goes on.
-    stuck: AtomicBool,
-    inbox: Arc<Inbox>,
-    vitals: Arc<Vitals>,
-}
-
-impl Ending {
-    /// What tells of which job a line of the log is, whatever level is logged.
-    fn span(&self) -> Span {
-        error_span!("job", task = %self.task, id = %self.id, attempt = self.number_of_attempt)
-    }
-
-    /// Tells the outcome, unless one was told.
-    fn tell(&self, outcome: Outcome) {
-        let attempt = self.lock().take();
-        if let Some(attempt) = attempt {
-            self.settle(attempt, outcome);
-        }
-    }
-
-    fn settle(&self, mut attempt: Attempt, outcome: Outcome) {
-        attempt.duration = self.start.elapsed();
-        let error = match &outcome {
-            Outcome::Failed(error) | Outcome::Hopeless(error) | Outcome::Unknown { reason: error, .. } => {
-                Some(shorten(error).into_owned())
-            }
-            Outcome::Completed(_) | Outcome::Cancelled | Outcome::Stopped => None,
-        };
-        let settlement = settle(outcome, &attempt, fastrand::f64());
-        self.report(&attempt, &settlement, error.as_deref().unwrap_or_default());
-        self.inbox.put(|news| news.ended.push((self.id.clone(), self.number, settlement)));
-    }
-
-    /// Tells the outcome of an attempt that goes on; it holds its place until it ends.
-    fn stick(&self, outcome: Outcome) {
-        let outcome = match outcome {
-            Outcome::Failed(error) => Outcome::Failed(format!("{error}, and goes on {STUCK_GRACE:?} later")),
-            other => other,
-        };
-        let mut untold = self.lock();
-        let Some(attempt) = untold.take() else { return };
-        // Under the lock, so that it is seen by whoever gives the place back.
-        self.hold();
-        drop(untold);
-        self.settle(attempt, outcome);
-        self.inbox.ring();
-    }
-
-    /// It goes on for too long.
-    fn hold(&self) {
-        if !self.stuck.swap(true, Ordering::SeqCst) {
-            self.vitals.stick();
-            tracing::error!("stuck: it goes on although it was told to stop, and holds its place until it ends");
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<Attempt>> {
-        self.attempt.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// One line for each attempt, at the level at which someone should look.
-    fn report(&self, attempt: &Attempt, settlement: &Settlement, error: &str) {
-        let Attempt { max_attempts: of, duration: ran, .. } = attempt;
-        let number = self.number_of_attempt;
-        match settlement {
-            Settlement::Finish { .. } => tracing::debug!(?ran, "ended"),
-            Settlement::Retry { delay, .. } => {
-                tracing::warn!(error, ?ran, again_in = ?delay, "attempt {number} of {of} failed");
-            }
-            Settlement::Dead { .. } => tracing::error!(error, ?ran, "dead after attempt {number} of {of}"),
-            Settlement::Release { .. } => tracing::info!(?ran, "given back, the worker stops"),
-            Settlement::Park { .. } => tracing::warn!(reason = error, "parked for a worker that knows its task"),
-        }
-    }
-}
-
-/// The place that an attempt takes among those that may run, until it ends.
-struct Place {
-    ending: Arc<Ending>,
-    permit: Option<Permit>,
-    /// What the attempt left behind on the blocking pool, until it ends.
-    body: Option<LeftBehind>,
-}
-
-impl Place {
-    /// Waits for what was left behind.
-    ///
-    /// # Cancel safety
-    /// It is waited for again the next time.
-    async fn ended(&mut self) {
-        if let Some(body) = &mut self.body {
-            body.await;
-            self.body = None;
-        }
-    }
-
-    /// Holds the place of an attempt that was dropped for a body that goes on.
-    async fn outlast(self, mut body: LeftBehind) {
-        if tokio::time::timeout(STUCK_GRACE, &mut body).await.is_err() {
-            self.ending.span().in_scope(|| self.ending.hold());
-            self.ending.inbox.ring();
-            body.await;
-        }
-    }
-}
-
-impl Drop for Place {
-    /// What a task leaves behind is dropped outside of what catches its panics. A body on the blocking pool goes on when
-    /// its attempt is dropped, and holds the place.
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.ending.tell(Outcome::Failed("panicked while it was dropped, after it was stopped".into()));
-        }
-        let body = self.body.take().or_else(take_left_behind);
-        if let (Some(body), Ok(runtime)) = (body, Handle::try_current()) {
-            let rest = Place { ending: Arc::clone(&self.ending), permit: self.permit.take(), body: None };
-            runtime.spawn(rest.outlast(body));
-            return;
-        }
-        drop(self.ending.lock());
-        if self.ending.stuck.load(Ordering::SeqCst) {
-            self.ending.vitals.unstick();
-        }
     }
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::yield_now;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
 
-use crate::broker::{Broker, Incarnation, MAX_RECOVER, MAX_TURN, MAX_WAKE_WAIT, Retention, Turn};
+use crate::broker::{Broker, Incarnation, MAX_TURN, MAX_WAKE_WAIT, Retention, Turn};
 use crate::error::Error;
 use crate::handler::catch_in;
 use crate::job::{JobId, QueueName};
@@ -23,10 +23,6 @@ use super::permits::{Permits, Reserved};
 use super::shutdown::{Stage, WorkerHandle};
 use super::wake::Wake;
 
-/// Longest time that giving back takes when a worker stops.
-const LEAVE_LIMIT: Duration = Duration::from_secs(2);
-/// How long a task that was dropped may take to reach its next `await`.
-const LAST_STEP: Duration = Duration::from_millis(300);
 /// How long a turn that is under way is still waited for then.
 const LAST_TURN: Duration = Duration::from_millis(500);
 /// How often the runtime is let run something else without any job ending by that.
@@ -79,7 +75,7 @@ pub(super) struct Lane {
     pub(super) arrived: Vec<Arrived>,
     /// Jobs on loan of which nothing is known here yet.
     pub(super) to_adopt: Vec<JobId>,
-    /// What a turn whose answer never came may have claimed stays reserved.
+    /// For what the turn that is under way claims.
     pub(super) reserved: Reserved,
     /// The turn that is under way.
     pub(super) under_way: Option<Arc<Turn>>,
@@ -211,15 +207,11 @@ impl Lane {
                 self.wait(stage).await;
             }
         }
-        let limit = LEAVE_LIMIT;
-        timeout(limit, self.leave()).await.unwrap_or_else(|_| {
-            let reason = format!("queue `{}` could not be left within {limit:?}", self.queue);
-            Err(Error::Unavailable { reason })
-        })
+        self.leave().await
     }
 
     /// Takes in what attempts and the heartbeat told.
-    fn read_inbox(&mut self) {
+    pub(super) fn read_inbox(&mut self) {
         let news = self.inbox.take();
         for (id, number, settlement) in news.ended {
             self.board.end(id, number, settlement);
@@ -347,49 +339,6 @@ impl Lane {
         self.registered = false;
         self.step = 0;
         self.set_hungry(true);
-    }
-
-    /// Tells what has ended, gives back what has not, and ends the incarnation.
-    async fn leave(&mut self) -> Result<(), Error> {
-        self.reserved.clear();
-        // What has ended by now is told. One that is in the middle of a step may still end with it.
-        self.board.stop_now();
-        let deadline = Instant::now() + LAST_STEP;
-        while self.board.is_running() && Instant::now() < deadline {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-        self.read_inbox();
-        let mut left = self.board.give_up();
-        if !left.is_empty() {
-            tracing::info!(queue = %self.queue, jobs = left.len(), "given back, the worker stops");
-        }
-        while self.registered && self.board.has_unsent() {
-            self.pause.over().await;
-            self.turn(Stage::Leaving).await;
-        }
-        while self.registered {
-            let some = &left[..left.len().min(MAX_RECOVER)];
-            match self.shared.broker.leave(&self.queue, &self.incarnation, some).await {
-                Ok(true) => break,
-                Ok(false) => {
-                    left.drain(..some.len());
-                    if left.is_empty() {
-                        left = self.unknown().await;
-                    }
-                    if left.is_empty() {
-                        self.pause.after_failure();
-                        self.pause.over().await;
-                    }
-                }
-                Err(error) => {
-                    tracing::warn!(queue = %self.queue, %error, "not given back yet");
-                    self.pause.after_failure();
-                    self.pause.over().await;
-                }
-            }
-        }
-        self.beat.stop();
-        Ok(())
     }
 }
 

@@ -32,6 +32,11 @@ impl Pause {
         std::mem::take(&mut self.failures) > 0
     }
 
+    /// Whether the last try failed.
+    pub(super) fn is_failing(&self) -> bool {
+        self.failures > 0
+    }
+
     /// The end of the pause, while it lasts.
     pub(super) fn until(&self) -> Option<Instant> {
         self.until.filter(|until| *until > Instant::now())

@@ -159,6 +159,11 @@ impl Permits {
         state.exclusive == Some((lane, false)) && state.total - state.free == reserved.count
     }
 
+    /// Whether the one job of `lane` runs for which the whole worker was reserved.
+    pub(super) fn runs_alone(&self, lane: usize) -> bool {
+        self.lock().exclusive == Some((lane, true))
+    }
+
     /// Whether nothing runs and nothing is being claimed.
     pub(super) fn is_idle(&self) -> bool {
         let state = self.lock();
@@ -167,8 +172,7 @@ impl Permits {
 
     /// How many more jobs may run that were on board of a crash: the square root of all.
     pub(super) fn few_room(&self) -> usize {
-        let state = self.lock();
-        state.total.isqrt().max(1).saturating_sub(state.few)
+        self.lock().few_room()
     }
 
     /// What [`found_nothing`](Self::found_nothing) is to be told of a look that begins now.
@@ -247,6 +251,10 @@ impl State {
         }
     }
 
+    fn few_room(&self) -> usize {
+        self.total.isqrt().max(1).saturating_sub(self.few)
+    }
+
     /// What the queue of `lane` has.
     fn share(&mut self, lane: usize) -> &mut Share {
         &mut self.queues[self.lanes[lane].queue]
@@ -277,19 +285,25 @@ impl Reserved {
         self.count
     }
 
-    /// One of them for each job that is to run, as far as they go. Each job says whether it was on board of a crash.
-    pub(super) fn take(&mut self, jobs: impl ExactSizeIterator<Item = bool>) -> Vec<Permit> {
-        let mut permits = Vec::with_capacity(jobs.len());
+    /// One of them for each job that is to run, as far as they go. Each job says whether it was on board of a crash;
+    /// of those only so many get one as may run.
+    pub(super) fn take(&mut self, jobs: impl ExactSizeIterator<Item = bool>) -> Vec<Option<Permit>> {
         let mut state = self.of.lock();
-        for few in jobs.take(self.count) {
+        let before = self.count;
+        let mut take = |few: bool| {
+            if self.count == 0 || few && state.few_room() == 0 {
+                return None;
+            }
+            self.count -= 1;
             state.few += usize::from(few);
-            permits.push(Permit { of: Arc::clone(&self.of), lane: self.lane, few });
-        }
-        self.count -= permits.len();
+            Some(Permit { of: Arc::clone(&self.of), lane: self.lane, few })
+        };
+        let permits: Vec<_> = jobs.map(&mut take).collect();
+        let taken = before - self.count;
         let share = state.share(self.lane);
-        share.served += permits.len() as f64 / f64::from(share.weight);
-        state.moves += permits.len() as u64;
-        let alone = permits.len() == 1 && state.total - state.free == 1 + self.count;
+        share.served += taken as f64 / f64::from(share.weight);
+        state.moves += taken as u64;
+        let alone = taken == 1 && state.total - state.free == 1 + self.count;
         if let Some((lane, taken)) = &mut state.exclusive {
             *taken |= *lane == self.lane && alone;
         }

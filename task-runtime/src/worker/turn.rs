@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::broker::{Claim, MAX_TURN, Turn, TurnAnswer, TurnDone};
 use crate::error::Error;
-use crate::job::{DEFAULT_PRIORITY, Header, JobId, MAX_PRIORITY, PutBack, State};
+use crate::job::{Header, MAX_PRIORITY, PutBack, State};
 
 use super::executor::Arrived;
 use super::lane::{Lane, next_look};
@@ -17,7 +17,7 @@ use super::shutdown::Stage;
 /// One turn in so many looks at the priorities in another order, so that none starves.
 const OTHER_ORDER: u64 = 8;
 /// Most jobs that are adopted at a time: their envelopes come in one answer of at most about 1 MiB.
-const MAX_ADOPT: usize = 4;
+pub(super) const MAX_ADOPT: usize = 4;
 /// How long a worker that has other jobs leaves a job alone that must run alone, in seconds; drawn
 /// anew each time, so that not every worker stops claiming.
 const PATIENCE: std::ops::RangeInclusive<u64> = 10..=30;
@@ -41,14 +41,9 @@ impl Lane {
                 }
                 self.shared.handle.vitals().failed(self.queue_at(), error.to_string());
                 // The other queues of this worker may be on another server, and need not wait for this one.
-                let permits = &self.shared.permits;
-                permits.set_hungry(self.at, false);
-                let may_run_alone =
-                    self.in_doubt && self.reserved.count() > 0 && permits.is_exclusive(self.at, &self.reserved);
-                if !may_run_alone {
-                    self.alone_until = None;
-                    permits.withdraw_exclusive(self.at);
-                }
+                self.alone_until = None;
+                self.shared.permits.set_hungry(self.at, false);
+                self.shared.permits.withdraw_exclusive(self.at);
             }
         }
     }
@@ -100,9 +95,8 @@ impl Lane {
             Err(error) => {
                 self.board.put_back(turn.settlements);
                 self.in_doubt |= error.outcome_unknown();
-                if !self.in_doubt {
-                    self.reserved.clear();
-                }
+                // What it may have claimed takes new permits when the next turn finds it.
+                self.reserved.clear();
                 self.must_turn = true;
                 return Err(error);
             }
@@ -149,12 +143,13 @@ impl Lane {
 
     fn next_turn(&mut self, stage: Stage) -> Turn {
         let permits = &self.shared.permits;
-        if stage == Stage::Running {
+        // Where the last turn failed, no permit waits for the answer to the next one.
+        if stage == Stage::Running && !self.pause.is_failing() {
             permits.reserve(self.at, &mut self.reserved, MAX_TURN);
-        } else if !self.in_doubt {
+        } else {
             self.reserved.clear();
         }
-        let want = if stage == Stage::Running { self.reserved.count() } else { 0 };
+        let want = self.reserved.count();
         Turn {
             settlements: self.board.take_unsent(),
             want,
@@ -166,7 +161,7 @@ impl Lane {
     }
 
     /// The next turn, when it neither tells nor asks for anything.
-    fn empty_turn(&self) -> Turn {
+    pub(super) fn empty_turn(&self) -> Turn {
         Turn {
             incarnation: self.incarnation.clone(),
             step: self.step + 1,
@@ -206,21 +201,23 @@ impl Lane {
         }
         self.alone_until = match self.alone_until {
             _ if turn.empty || !done.alone || !self.leads() => None,
-            None if self.shared.permits.is_idle() && !done.more => Some(Instant::now()),
+            _ if self.shared.permits.is_idle() && !done.more => Some(Instant::now()),
             None => Some(Instant::now() + Duration::from_secs(fastrand::u64(PATIENCE))),
             until => until,
         };
     }
 
-    /// Takes permits for claims, which begin as soon as no turn has to be sent before. After a loop died, other queues
-    /// may have them: what finds none goes back to the queue.
+    /// Takes permits for claims, which begin as soon as no turn has to be sent before. What was claimed by a turn whose
+    /// answer was lost may find none, or a job on its last chance may find others: it goes back to the queue.
     fn claimed(&mut self, claims: Vec<Claim>) {
         let states: Vec<_> = claims.iter().map(|claim| State::decode(claim.state.as_deref())).collect();
-        let mut permits = self.reserved.take(states.iter().map(|state| state.crashes > 0)).into_iter();
-        for (claim, state) in claims.into_iter().zip(states) {
-            match permits.next() {
-                Some(permit) => self.arrived.push(Arrived { claim, state, permit }),
-                None => self.board.refuse(claim.id, back(&claim.envelope, &state)),
+        let permits = self.reserved.take(states.iter().map(|state| state.crashes > 0));
+        let alone = self.shared.permits.runs_alone(self.at);
+        for ((claim, state), permit) in claims.into_iter().zip(states).zip(permits) {
+            let in_company = || state.crashes > 0 && !alone && back(&claim.envelope, &state) == PutBack::Alone;
+            match permit {
+                Some(permit) if !in_company() => self.arrived.push(Arrived { claim, state, permit }),
+                _ => self.board.refuse(claim.id, back(&claim.envelope, &state)),
             }
         }
     }
@@ -255,27 +252,10 @@ impl Lane {
             self.shared.handle.stop();
         }
     }
-
-    /// What is on loan to this incarnation beyond what is known here, and where it goes back to.
-    pub(super) async fn unknown(&mut self) -> Vec<(JobId, PutBack)> {
-        // No turn has this number, so that the answer is what runs, and nothing changes.
-        let never = Turn { step: 0, ..self.empty_turn() };
-        let Ok(TurnAnswer::OutOfStep { running, .. }) = self.shared.broker.turn(&self.queue, &never).await else {
-            return Vec::new();
-        };
-        let mut found = Vec::with_capacity(running.len());
-        for some in running.chunks(MAX_ADOPT) {
-            let claims = self.shared.broker.adopt(&self.queue, &self.incarnation, some).await.unwrap_or_default();
-            let to = |claim: &Claim| back(&claim.envelope, &State::decode(claim.state.as_deref()));
-            let known = |id: &JobId| claims.iter().find(|claim| claim.id == *id).map(to);
-            found.extend(some.iter().map(|id| (id.clone(), known(id).unwrap_or(PutBack::Ready(DEFAULT_PRIORITY)))));
-        }
-        found
-    }
 }
 
 /// Where a job goes back to.
-fn back(envelope: &[u8], state: &State) -> PutBack {
+pub(super) fn back(envelope: &[u8], state: &State) -> PutBack {
     PutBack::of(Header::decode(envelope).ok().as_ref(), state)
 }
 

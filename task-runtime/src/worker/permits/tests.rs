@@ -16,7 +16,7 @@ fn with_help(total: usize) -> Arc<Permits> {
 fn take(permits: &Arc<Permits>, lane: usize, most: usize) -> Vec<Permit> {
     let mut reserved = permits.none(lane);
     permits.reserve(lane, &mut reserved, most);
-    reserved.take(vec![false; reserved.count()].into_iter())
+    reserved.take(vec![false; reserved.count()].into_iter()).into_iter().flatten().collect()
 }
 
 #[test]
@@ -153,4 +153,16 @@ fn jobs_that_were_claimed_before_do_not_pass_for_the_exclusive_one() {
     let alone = take(&permits, 0, 4);
     assert_eq!(alone.len(), 1);
     assert!(!permits.has_room(0) && !permits.has_room(1));
+}
+
+#[test]
+fn of_jobs_that_were_on_board_of_a_crash_no_more_get_a_permit_than_may_run() {
+    let permits = permits(9, Sharing::Strict, &[1]);
+    let mut reserved = permits.none(0);
+    permits.reserve(0, &mut reserved, 9);
+    let given = reserved.take([true, true, false, true, true, false].into_iter());
+    assert_eq!(given.iter().map(Option::is_some).collect::<Vec<_>>(), [true, true, true, true, false, true]);
+    assert_eq!((permits.few_room(), reserved.count()), (0, 4));
+    drop(given);
+    assert_eq!(permits.few_room(), 3);
 }
