@@ -71,6 +71,7 @@ impl<'a> Checker<'a> {
             Violation { rule: "unknown", id: Some(id.clone()), what }
         }));
         violations.extend(self.overfull());
+        violations.extend(self.standstills());
         violations
     }
 

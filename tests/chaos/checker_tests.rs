@@ -310,6 +310,19 @@ fn no_process_runs_more_jobs_at_a_time_than_it_has_places() {
 }
 
 #[test]
+fn an_outage_after_which_jobs_wait_is_seen() {
+    let run = |start_us: u64| Story::enqueued().run("w0.1", 1, 7, (start_us, start_us + 1_000), How::Done);
+    let (over, late) = (20_000_000, 30_000_000);
+    run(late + 1).frozen(10_000_000, over, "server").breaks("resumption");
+    run(late).frozen(10_000_000, over, "server").keeps("resumption");
+    // Another one begins before it had to be consumed again.
+    let twice = run(late + 1).frozen(10_000_000, over, "server").frozen(late - 1, late, "server");
+    twice.keeps("resumption");
+    // Of a worker.
+    run(late + 1).frozen(10_000_000, over, "w0").keeps("resumption");
+}
+
+#[test]
 fn a_story_is_told_with_what_befell_its_processes() {
     let story = Story::enqueued().run("w0.1", 1, 7, (2_000, 3_000), How::Done).gone(2_500, "w0.1").gone(2_600, "w1.1");
     let told = History::of(story.lines).tell("j");

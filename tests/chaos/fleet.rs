@@ -28,6 +28,8 @@ const SHORT_FILE: &str = "auto-aof-rewrite-min-size 4mb";
 const PRODUCERS: usize = 3;
 /// Within this time after the end of the faults everything has ended.
 pub(crate) const DRAINED: Duration = Duration::from_secs(60);
+/// Within this time after the end of the faults every worker says that it consumes.
+const READY: Duration = Duration::from_secs(10);
 /// How soon a job begins when workers wait for it, mostly. A worker that nobody wakes looks every 5 s.
 const PICKED_UP: Duration = Duration::from_secs(1);
 /// Jobs of which that is measured, in each queue.
@@ -56,7 +58,8 @@ impl Fleet {
         let client = runtime.block_on(Client::connect(&server.url())).expect("the server is up");
         let seed_of = |at: usize| seed.wrapping_mul(1_000).wrapping_add(at as u64);
         let worker = |(at, arguments): (usize, &&[&str])| {
-            Process::new(Kind::Worker, format!("w{at}"), arguments, server.port(), &folder, seed_of(at))
+            let arguments = [*arguments, &["--health", "127.0.0.1:0"]].concat();
+            Process::new(Kind::Worker, format!("w{at}"), &arguments, server.port(), &folder, seed_of(at))
         };
         let mut processes: Vec<Process> = WORKERS.iter().enumerate().map(worker).collect();
         for at in 0..PRODUCERS {
@@ -122,6 +125,20 @@ impl Fleet {
             }
         }
         wrong
+    }
+
+    /// Waits until every worker says that it consumes, though none of them was told to start again for that; those that
+    /// do not.
+    pub(crate) fn not_ready(&mut self) -> Vec<String> {
+        let start = Instant::now();
+        loop {
+            self.keep_up();
+            let not_ready: Vec<_> = self.of_kind(Kind::Worker).filter_map(|process| process.not_ready()).collect();
+            if not_ready.is_empty() || start.elapsed() > READY {
+                return not_ready;
+            }
+            pass(Duration::from_millis(50));
+        }
     }
 
     /// Waits until nothing waits or runs any more and nothing of dead workers is left; how long that took, or what is

@@ -29,6 +29,7 @@ mod fleet;
 mod history;
 mod journal;
 mod nemesis;
+mod outages;
 mod process;
 mod report;
 mod stock;
@@ -54,6 +55,9 @@ const SHORT: Duration = Duration::from_secs(20);
 /// So long before their end, or for half the time, there are no more jobs that end their process, which take long to be
 /// dead.
 const POISON_ENDS: Duration = Duration::from_secs(60);
+/// So many jobs and faults there are in each second; usually some sixty, and two or three.
+const LEAST_JOBS: u64 = 10;
+const LEAST_FAULTS: u64 = 1;
 /// The seed of the short form.
 const ANY_SEED: u64 = 1;
 
@@ -94,6 +98,7 @@ fn survives(name: &str, options: ServerOptions) {
     let mut note = |rule: &'static str, what: Vec<String>| {
         violations.extend(what.into_iter().map(|what| Violation { rule, id: None, what }));
     };
+    note("ready", fleet.not_ready());
     fleet.stop_producers();
     let drained = fleet.drain();
     match &drained {
@@ -115,6 +120,11 @@ fn survives(name: &str, options: ServerOptions) {
     }
     let checker = Checker { history: &history, stock: &stock, now_us: now_us() };
     violations.extend(checker.violations());
+    let (jobs, struck) = (history.jobs.len() as u64, nemesis.struck.values().sum::<usize>() as u64);
+    if jobs < LEAST_JOBS * time.as_secs() || struck < LEAST_FAULTS * time.as_secs() {
+        let what = format!("only {jobs} jobs and {struck} faults in {time:?}: a run that proves little");
+        violations.push(Violation { rule: "too little", id: None, what });
+    }
     println!("{}", Report { checker: &checker, struck: &nemesis.struck, drained: drained.ok() });
     if !violations.is_empty() {
         let told = report::violations(&violations, &history);

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use support::{Program, Proxy, Running};
+use support::{Health, Program, Proxy, Running};
 
 use crate::journal::{JOURNAL, Journal, NAME, POISON_UNTIL, SEED, What};
 
@@ -178,6 +178,20 @@ impl Process {
         self.bury(journal, "stopped", Duration::ZERO);
         self.again = None;
         code
+    }
+
+    /// Why it does not consume, as it says itself.
+    pub(crate) fn not_ready(&self) -> Option<String> {
+        let lines = self.running.as_ref().map(Running::lines).unwrap_or_default();
+        let answer = match lines.iter().find_map(|line| Health::told(line)) {
+            Some(health) => health.try_get("/health/ready").map_err(|error| error.to_string()),
+            None => Err("it has not begun".into()),
+        };
+        match answer {
+            Ok((200, _)) => None,
+            Ok((_, text)) => Some(format!("{}: {text}", self.who())),
+            Err(error) => Some(format!("{}: {error}", self.who())),
+        }
     }
 
     /// What it holds now; nothing on systems that do not tell.

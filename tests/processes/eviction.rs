@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use support::redis::FromRedisValue as _;
-use support::{Program, Running, Server, eventually, nothing_is_wrong};
+use support::{Health, Program, Running, Server, eventually, nothing_is_wrong};
 use task_runtime::Client;
 use task_runtime::broker::Repair;
 
-use crate::readiness::Health;
 use crate::tasks::AddNumbers;
 use crate::{BOUND, ended, program, queue};
 

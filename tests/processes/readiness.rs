@@ -1,10 +1,8 @@
 //! Whether a worker consumes is measured where it consumes, and told over HTTP.
 
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use support::{Line, Proxy, Running, Server, Way, eventually_blocking};
+use support::{Health, Line, Proxy, Running, Server, Way};
 use task_runtime::Client;
 
 use crate::tasks::{AddNumbers, Hog, Work};
@@ -14,45 +12,6 @@ use crate::{BOUND, Bench, program};
 const TOLD: Duration = Duration::from_secs(15);
 /// How soon it consumes again once the server answers, and says so.
 const RESUMED: Duration = Duration::from_secs(10);
-
-/// Where a worker answers.
-pub(crate) struct Health(String);
-
-impl Health {
-    pub(crate) fn of(worker: &mut Running) -> Self {
-        let line = worker.wait_for_line("health is served", BOUND);
-        Self(line.split("address=").nth(1).expect("the line ends with the address").trim().to_owned())
-    }
-
-    /// The status and the text of one answer.
-    pub(crate) fn get(&self, path: &str) -> (u16, String) {
-        self.ask(format!("GET {path} HTTP/1.1\r\nhost: here\r\n\r\n").as_bytes())
-    }
-
-    fn ask(&self, question: &[u8]) -> (u16, String) {
-        let mut stream = self.connect();
-        stream.write_all(question).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status line");
-        (status, answer.split("\r\n\r\n").nth(1).expect("a body").trim().to_owned())
-    }
-
-    fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(&self.0).unwrap();
-        stream.set_read_timeout(Some(BOUND)).unwrap();
-        stream
-    }
-
-    /// Waits for an answer of `/health/ready` with this status; its text.
-    #[track_caller]
-    pub(crate) fn wait_for(&self, status: u16, bound: Duration) -> String {
-        eventually_blocking(&format!("the worker answers {status}"), bound, || {
-            let (now, text) = self.get("/health/ready");
-            (now == status).then_some(text)
-        })
-    }
-}
 
 fn worker(url: &str, arguments: &[&str]) -> (Running, Health) {
     let mut worker =

@@ -2,10 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use support::shared_redis;
+use support::{Health, shared_redis};
 use task_runtime::client::{JobError, JobHandle, JobStatus};
 
-use crate::readiness::Health;
 use crate::tasks::{Deaf, Hog, Work};
 use crate::{BOUND, Bench};
 
