@@ -187,15 +187,13 @@ async fn runs_no_more_than_told(client: &Client, line: &str, bench: &Bench, numb
 async fn a_server_that_closes_an_idle_connection_costs_no_call_an_error() {
     let server = Server::redis().start();
     let client = Client::connect(&server.url()).await.unwrap();
-    let mut errors = 0;
     for _ in 0..5 {
         client.broker().promote(&queue()).await.unwrap();
         server.command(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
-        pass(Duration::from_millis(100)).await;
-        errors += usize::from(client.broker().promote(&queue()).await.is_err());
+        // Only a call that is faster than the news of it meets one.
+        pass(Duration::from_secs(1)).await;
+        client.broker().promote(&queue()).await.unwrap();
     }
-    // A call that is faster than the news of it meets one.
-    assert!(errors < 5, "every call met the end of its connection");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -2,17 +2,17 @@
 
 use std::time::{Duration, Instant};
 
-use support::{Program, Running, Server};
+use support::{Health, HostName, Program, Running, Server};
 use task_runtime::client::JobStatus;
 use task_runtime::{Client, Error};
 
 use crate::tasks::{AddNumbers, Work};
-use crate::{BOUND, program};
+use crate::{BOUND, pass, program};
 
 /// How long after the server answers again jobs run at the latest.
 const RESUMED: Duration = Duration::from_secs(10);
-/// How long a caller waits for the answer that the server is away: twice the deadline of a client.
-const TOLD: Duration = Duration::from_secs(4);
+/// How long a caller waits for the answer that the server is away: the deadline of a client, and a little.
+const TOLD: Duration = Duration::from_millis(2_500);
 
 fn worker(server: &Server, arguments: &[&str]) -> Running {
     let program: Program = program(&[&["worker"], arguments].concat());
@@ -31,6 +31,29 @@ async fn runs_a_job(client: &Client, back: Instant) {
     };
     assert_eq!(sum, 3);
     assert!(back.elapsed() < RESUMED, "{:?}", back.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+#[cfg_attr(not(target_os = "linux"), ignore = "the name is taken away on Linux only")]
+async fn a_worker_whose_server_loses_its_name_finds_it_again_when_the_name_is_back() {
+    let (server, name) = (Server::redis().start(), HostName::new());
+    let client = Client::connect(&server.url()).await.unwrap();
+    let url = format!("redis://{}:{}/", HostName::NAME, server.port());
+    let worker = program(&["worker", "sums", "--health", "127.0.0.1:0"]).env("REDIS_URL", url).host_name(&name);
+    let mut worker = worker.start();
+    let health = Health::of(&mut worker);
+    health.wait_for(200, BOUND);
+    name.is_known(false);
+    server.command(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
+    let text = health.wait_for(503, BOUND);
+    assert!(text.contains("name resolution"), "{text}");
+    // Longer than its pauses, which end at 5 s.
+    pass(Duration::from_secs(10)).await;
+    name.is_known(true);
+    let back = Instant::now();
+    runs_a_job(&client, back).await;
+    health.wait_for(200, RESUMED.saturating_sub(back.elapsed()));
+    assert!(!worker.has_ended());
 }
 
 async fn is_told_soon(client: &Client) {

@@ -1,12 +1,12 @@
 //! A wall clock of its own for a process, which a test moves while the process runs.
 
-use std::env;
 use std::ffi::OsString;
 use std::os::unix::fs::FileExt as _;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use tempfile::NamedTempFile;
+
+use crate::preload::library;
 
 /// Names the file with the shift; the library that is preloaded reads it.
 const SHIFT_FILE: &str = "TASK_TEST_CLOCK_SHIFT";
@@ -38,12 +38,4 @@ impl WallClock {
     pub(crate) fn environment(&self) -> [(&'static str, OsString); 2] {
         [("LD_PRELOAD", library().into()), (SHIFT_FILE, self.0.path().into())]
     }
-}
-
-/// The library, which Cargo builds beside the tests because they depend on it.
-fn library() -> PathBuf {
-    let test = env::current_exe().expect("the test's own path is known");
-    let path = test.with_file_name("libclock_shim.so");
-    assert!(path.is_file(), "{} is not built; it is for tests on Linux only", path.display());
-    path
 }

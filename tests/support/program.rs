@@ -9,8 +9,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crate::WallClock;
 use crate::lifeline::Lifeline;
+use crate::{HostName, WallClock};
 
 /// The most lines that are kept of one program's output.
 const MAX_LINES: usize = 100_000;
@@ -77,6 +77,12 @@ impl Program {
     /// Gives the program a wall clock of its own.
     pub fn clock(mut self, clock: &WallClock) -> Program {
         self.command.envs(clock.environment());
+        self
+    }
+
+    /// Has a name lead the program to this machine.
+    pub fn host_name(mut self, name: &HostName) -> Program {
+        self.command.envs(name.environment());
         self
     }
 

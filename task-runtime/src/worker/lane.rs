@@ -188,10 +188,7 @@ impl Lane {
             if self.alone_is_due() {
                 self.shared.permits.ask_exclusive(self.at);
             }
-            if self.pause.is_over() && self.wants_rest() {
-                self.rest().await;
-            } else if self.pause.is_over() && self.wants_turn(stage) {
-                self.gather().await;
+            if self.pause.is_over() && (self.wants_rest() || self.wants_turn(stage)) {
                 let mut stages = self.stages.clone();
                 let cut_off = async {
                     // An error says that the worker is gone, and then nothing is left to wait for.
@@ -199,7 +196,7 @@ impl Lane {
                     tokio::time::sleep(LAST_TURN).await;
                 };
                 tokio::select! {
-                    () = self.turn(stage) => {}
+                    () = self.act(stage) => {}
                     () = cut_off => self.doubt(),
                 }
             } else {
@@ -208,6 +205,15 @@ impl Lane {
             }
         }
         self.leave().await
+    }
+
+    async fn act(&mut self, stage: Stage) {
+        if self.wants_rest() {
+            self.rest().await;
+        } else {
+            self.gather().await;
+            self.turn(stage).await;
+        }
     }
 
     /// Takes in what attempts and the heartbeat told.

@@ -1,10 +1,8 @@
-//! A wall clock that a test moves: preloaded into a process, it adds to the time of day what a file says.
+//! A wall clock that a test moves: it adds to the time of day what a file says.
 //!
 //! The file is mapped, so that the process sees a new shift with its next look at the clock, and the look costs no
 //! more than a load. The monotonic clock is left alone. Nothing here allocates, because the allocator of a server may
 //! itself ask for the time.
-#![cfg(target_os = "linux")]
-#![allow(unsafe_code, reason = "functions of C are replaced")]
 
 use std::ffi::{CStr, c_int, c_long};
 use std::ptr;
