@@ -34,6 +34,8 @@ pub(crate) struct Ledger {
     lives: BTreeMap<JobId, Life>,
     /// Ends: completed, cancelled, dead.
     ends: u64,
+    /// That of the last claim.
+    token: u64,
     enqueued: u64,
     forgotten_dead: u64,
     /// How many jobs were on board of a worker when it was condemned.
@@ -159,6 +161,10 @@ impl Ledger {
         if life.ended_ms.is_some() {
             return Err(format!("twice: job {id} is claimed after it ended"));
         }
+        if claim.token <= self.token {
+            return Err(format!("token: job {id} is claimed with {}, the last one had {}", claim.token, self.token));
+        }
+        self.token = claim.token;
         *serial += 1;
         life.claim = *serial;
         self.is_as_told(claim)?;

@@ -10,6 +10,36 @@ use crate::{BOUND, ended, json_in, pass, program};
 /// A run that takes seconds: figures of it mean nothing, but all of them are there.
 const SHORT: [&str; 6] = ["bench", "--quick", "--jobs", "4000", "--backlog", "2000"];
 
+/// What there is beside the jobs in a second, for each kind of drain and of enqueue.
+const COSTS: &[&str] = &["server CPU", "CPU", "commands", "bytes on the wire"];
+/// The groups of rows, and what is in each beside what it is called after.
+const MEASURED: &[(&str, &[&str])] = &[
+    ("drain, 100 B, 1 at a time", COSTS),
+    ("drain, 100 B, 16 at a time", COSTS),
+    ("drain, 100 B, 64 at a time", COSTS),
+    ("drain, 100 B, 256 at a time", COSTS),
+    ("drain, nothing kept, 100 B, 256 at a time", COSTS),
+    ("drain, 10240 B, 1 at a time", COSTS),
+    ("drain, 10240 B, 256 at a time", COSTS),
+    ("enqueue in bulk, 100 B", COSTS),
+    ("enqueue in bulk, 100 B", &["all in one call"]),
+    ("enqueue in bulk, 10240 B", COSTS),
+    ("enqueue, one caller", &[]),
+    ("enqueue, 64 callers", COSTS),
+    ("pick-up by an idle worker, p50", &[]),
+    ("pick-up by an idle worker, p99", &[]),
+    ("pick-up by an idle worker, p99.9", &[]),
+    ("pick-up beside 2000 jobs/s, p50", &[]),
+    ("pick-up beside 2000 jobs/s, p99", &[]),
+    ("pick-up beside 2000 jobs/s, p99.9", &[]),
+    ("memory of a waiting job, 100 B", &[]),
+    ("memory of a waiting job, 10240 B", &[]),
+    ("calls of an idle worker", &[]),
+    ("server CPU beside 200 jobs", &["the floor"]),
+    ("heartbeat beside 128 running jobs", &[]),
+    ("heartbeat beside 10112 running jobs", &[]),
+];
+
 fn keys(server: &Server) -> i64 {
     redis_number(server.command(&["DBSIZE"]))
 }
@@ -33,9 +63,19 @@ fn every_target_is_measured_beside_what_it_is_compared_with_and_nothing_stays() 
     for row in rows {
         assert!(row["value"].as_f64().is_some_and(f64::is_finite), "{row}");
     }
-    for part in ["drain", "enqueue in bulk", "64 callers", "p99.9", "waiting job", "idle worker", "heartbeat"] {
-        assert!(rows.iter().any(|row| row["what"].as_str().unwrap().contains(part)), "{part} is missing: {text}");
+    for (group, parts) in MEASURED {
+        let names: Vec<_> =
+            rows.iter().filter(|row| row["group"] == *group).filter_map(|row| row["what"].as_str()).collect();
+        for part in parts.iter().chain([group]) {
+            assert!(names.iter().any(|name| name.contains(part)), "{group}: {part} is missing: {names:?}");
+        }
     }
+    // Jobs beside a larger backlog than the first are judged, too.
+    let larger = ["bench", "--only", "backlog", "--backlog", "3000", "--json"];
+    let (code, text) = ended(program(&larger).env("REDIS_URL", server.url()).start());
+    let report = json_in(&text);
+    let judged = |row: &serde_json::Value| row["what"] == "server CPU beside 3000 jobs" && !row["target"].is_null();
+    assert!(code == 0 && report["rows"].as_array().expect("rows").iter().any(judged), "{code}: {text}");
     assert_eq!(keys(&server), 0);
 }
 

@@ -36,7 +36,7 @@ const FEWER_LARGE: u64 = 20;
 /// What a job takes of the server's memory beside a payload and the quarter of it that is rounded up.
 const AROUND_A_JOB: u64 = 275;
 
-/// How often what there are targets for is measured, in turn with what it is compared with.
+/// How often a drain and an enqueue that there are targets for are measured, in turn with the floor.
 const ROUNDS: usize = 5;
 
 /// How much is measured.
