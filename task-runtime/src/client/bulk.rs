@@ -1,7 +1,6 @@
 //! Many jobs at once: all are checked before the first is sent, then they go in large calls.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicBool;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
@@ -112,6 +111,6 @@ fn fits(part: &Part, calls: usize, bytes: usize) -> bool {
 
 async fn send_part(client: &Client, part: Part) -> (Part, Result<Vec<Enqueued>, Error>) {
     let deadline = Instant::now() + client.deadline();
-    let answers = send(&**client.broker(), &part.queue, part.batch.jobs(), deadline, &AtomicBool::default()).await;
+    let answers = send(&**client.broker(), &part.queue, part.batch.jobs(), deadline).await;
     (part, answers)
 }

@@ -3,7 +3,6 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use crate::broker::{Broker, Enqueued, NewJob};
 use crate::error::Error;
 use crate::job::QueueName;
 
-use super::send::{Batch, given_up, send};
+use super::send::{Batch, NO_ANSWER, Sending, given_up};
 
 /// Most jobs of one client that wait for their call; further callers wait for room.
 const MAX_PENDING: usize = 16 * 1024;
@@ -105,62 +104,109 @@ impl Caller {
     }
 }
 
+/// Jobs that are sent together, and their callers in the same order.
+struct Call {
+    batch: Batch,
+    callers: Vec<Caller>,
+}
+
+impl Call {
+    fn answer(mut self, answer: Result<Vec<Enqueued>, Error>) {
+        match answer {
+            Ok(answers) => self.callers.iter_mut().zip(answers).for_each(|(caller, answer)| caller.answer(Ok(answer))),
+            Err(error) => self.callers.iter_mut().for_each(|caller| caller.answer(Err(error.clone()))),
+        }
+    }
+
+    /// Tells those whose time is over, and takes them out: what was told to have failed must not be sent again.
+    fn drop_late(&mut self, now: Instant, error: impl Fn() -> Error) {
+        tell_late(&mut self.callers, now, error);
+        self.batch.retain(|at| self.callers[at].deadline > now);
+        self.callers.retain(|caller| caller.deadline > now);
+    }
+}
+
+/// Tells those whose time is over.
+fn tell_late(callers: &mut [Caller], now: Instant, error: impl Fn() -> Error) {
+    let late = callers.iter_mut().filter(|caller| caller.deadline <= now);
+    late.for_each(|caller| caller.answer(Err(error())));
+}
+
 impl Flush {
     async fn run(mut self) {
-        while let Some((batch, mut callers)) = self.next() {
-            // Until the time of the last one is over; the others are told when theirs is.
-            let deadline = callers.iter().map(|caller| caller.deadline).max().unwrap_or_else(Instant::now);
-            let in_doubt = AtomicBool::default();
-            let mut sending = pin!(send(&*self.of.broker, &self.queue, batch.jobs(), deadline, &in_doubt));
-            let answer = loop {
-                let next = callers.iter().filter(|caller| caller.reply.is_some()).map(|caller| caller.deadline).min();
-                tokio::select! {
-                    biased;
-                    answer = &mut sending => break answer,
-                    () = sleep_until(next.unwrap_or(deadline).min(self.next_deadline())) => {}
-                }
+        while let Some(call) = self.next() {
+            self.carry_out(call).await;
+        }
+    }
+
+    /// Sends a call until it is answered, or the time of its last caller is over; each is told when its own is.
+    async fn carry_out(&self, mut call: Call) {
+        let mut sending = Sending::default();
+        while let Some(deadline) = call.callers.iter().map(|caller| caller.deadline).max() {
+            if let Some(answer) = self.send_once(&mut sending, &mut call, deadline).await {
+                return call.answer(answer);
+            }
+            let again = Instant::now() + sending.pause();
+            loop {
                 let now = Instant::now();
                 self.give_up(now);
-                for caller in callers.iter_mut().filter(|caller| caller.deadline <= now) {
-                    let reason = "no answer came before the client's deadline".into();
-                    caller.answer(Err(given_up(in_doubt.load(Ordering::Relaxed), reason)));
+                call.drop_late(now, || sending.given_up());
+                if again <= now || call.callers.is_empty() {
+                    break;
                 }
-            };
-            match answer {
-                Ok(answers) => callers.iter_mut().zip(answers).for_each(|(caller, answer)| caller.answer(Ok(answer))),
-                Err(error) => callers.iter_mut().for_each(|caller| caller.answer(Err(error.clone()))),
+                sleep_until(self.next_due(&call.callers).min(again)).await;
             }
         }
     }
 
+    async fn send_once(
+        &self,
+        sending: &mut Sending,
+        Call { batch, callers }: &mut Call,
+        deadline: Instant,
+    ) -> Option<Result<Vec<Enqueued>, Error>> {
+        let mut once = pin!(sending.once(&*self.of.broker, &self.queue, batch.jobs(), deadline));
+        loop {
+            tokio::select! {
+                biased;
+                answer = &mut once => return answer,
+                () = sleep_until(self.next_due(callers)) => {}
+            }
+            let now = Instant::now();
+            self.give_up(now);
+            tell_late(callers, now, || given_up(true, NO_ANSWER.into()));
+        }
+    }
+
     /// The next call; none when the queue is flushed.
-    fn next(&mut self) -> Option<(Batch, Vec<Caller>)> {
+    fn next(&mut self) -> Option<Call> {
         self.give_up(Instant::now());
-        let (mut batch, mut callers) = (Batch::default(), vec![]);
+        let mut call = Call { batch: Batch::default(), callers: vec![] };
         let mut queues = self.of.lock();
         let pending = queues.get_mut(&self.queue)?;
-        while pending.front().is_some_and(|next| batch.takes(&next.job)) {
+        while pending.front().is_some_and(|next| call.batch.takes(&next.job)) {
             let Some(next) = pending.pop_front() else { break };
             if next.reply.is_closed() {
                 continue;
             }
-            batch.push(next.job);
-            callers.push(Caller { deadline: next.deadline, reply: Some(next.reply), _room: next.room });
+            call.batch.push(next.job);
+            call.callers.push(Caller { deadline: next.deadline, reply: Some(next.reply), _room: next.room });
         }
-        if callers.is_empty() {
+        if call.callers.is_empty() {
             // Nothing is left: a job is never passed over by an empty batch.
             queues.remove(&self.queue);
             self.finished = true;
             return None;
         }
-        Some((batch, callers))
+        Some(call)
     }
 
-    /// When the time of the first is over that waits for a call.
-    fn next_deadline(&self) -> Instant {
-        let first = self.of.lock().get(&self.queue).and_then(|pending| pending.front().map(|first| first.deadline));
+    /// When the time of the next one is over, of these or of those that wait for a call.
+    fn next_due(&self, callers: &[Caller]) -> Instant {
+        let waits = self.of.lock().get(&self.queue).and_then(|pending| pending.front().map(|first| first.deadline));
+        let untold = callers.iter().filter(|caller| caller.reply.is_some()).map(|caller| caller.deadline);
         // Whoever comes meanwhile has all its time before it.
-        first.unwrap_or_else(|| Instant::now() + self.of.deadline)
+        untold.chain(waits).min().unwrap_or_else(|| Instant::now() + self.of.deadline)
     }
 
     /// Answers those whose time is over before their call.

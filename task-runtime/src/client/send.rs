@@ -1,7 +1,6 @@
 //! One call of `enqueue`: what fits into it, and how it is repeated when its answer does not come.
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
@@ -15,6 +14,9 @@ use crate::job::{JobId, QueueName};
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 /// Longest pause before a call is repeated.
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
+
+/// Why it is not known what became of a job that was sent.
+pub(super) const NO_ANSWER: &str = "no answer came before the client's deadline";
 
 /// Jobs with distinct ids that fit into one call.
 #[derive(Default)]
@@ -48,59 +50,99 @@ impl Batch {
     pub(super) fn jobs(&self) -> &[NewJob] {
         &self.jobs
     }
+
+    /// Without the jobs of which `keep` says so, by their places.
+    pub(super) fn retain(&mut self, mut keep: impl FnMut(usize) -> bool) {
+        let jobs = std::mem::take(self).jobs.into_iter().enumerate();
+        jobs.filter(|(at, _)| keep(*at)).for_each(|(_, job)| self.push(job));
+    }
 }
 
 fn size(job: &NewJob) -> usize {
     job.id.as_str().len() + job.envelope.len()
 }
 
-/// Sends `jobs`, and again while it is not known whether they arrived, until `deadline`. Meanwhile `in_doubt` says
-/// whether they may have.
-///
-/// Every send carries the same ids and the time since the first one that may have arrived, so
-/// that the broker can tell whether it would still remember it.
+/// Sends `jobs`, and again while it is not known whether they arrived, until `deadline`.
 pub(super) async fn send(
     broker: &dyn Broker,
     queue: &QueueName,
     jobs: &[NewJob],
     deadline: Instant,
-    in_doubt: &AtomicBool,
 ) -> Result<Vec<Enqueued>, Error> {
-    let mut first: Option<Instant> = None;
-    let mut pause = FIRST_PAUSE;
-    let mut reason = "it waited too long for its turn to be sent".to_owned();
-    loop {
-        let now = Instant::now();
-        if now >= deadline {
-            return Err(given_up(first.is_some(), reason));
+    let mut sending = Sending::default();
+    while Instant::now() < deadline {
+        if let Some(answer) = sending.once(broker, queue, jobs, deadline).await {
+            return answer;
         }
-        let again = first.map(|first| now - first);
-        in_doubt.store(true, Ordering::Relaxed);
-        let answer = timeout_at(deadline, broker.enqueue(queue, jobs, again)).await;
-        match answer {
-            Ok(Ok(answers)) if answers.len() == jobs.len() => return Ok(answers),
+        sleep_until(deadline.min(Instant::now() + sending.pause())).await;
+    }
+    Err(sending.given_up())
+}
+
+/// A call that is sent again and again.
+///
+/// Every send carries the same ids and the time since the first one that may have arrived, so
+/// that the broker can tell whether it would still remember it.
+pub(super) struct Sending {
+    /// When it was first sent so that it may have arrived.
+    first: Option<Instant>,
+    pause: Duration,
+    /// Why there is no answer yet.
+    reason: String,
+}
+
+impl Default for Sending {
+    fn default() -> Self {
+        let reason = "it waited too long for its turn to be sent".into();
+        Self { first: None, pause: FIRST_PAUSE, reason }
+    }
+}
+
+impl Sending {
+    /// Sends it once, and waits for the answer until `deadline`; none when it is to be sent again.
+    pub(super) async fn once(
+        &mut self,
+        broker: &dyn Broker,
+        queue: &QueueName,
+        jobs: &[NewJob],
+        deadline: Instant,
+    ) -> Option<Result<Vec<Enqueued>, Error>> {
+        let now = Instant::now();
+        let again = self.first.map(|first| now - first);
+        match timeout_at(deadline, broker.enqueue(queue, jobs, again)).await {
+            Ok(Ok(answers)) if answers.len() == jobs.len() => return Some(Ok(answers)),
             Ok(Ok(answers)) => {
                 let reason = format!("{} answers came for {} jobs", answers.len(), jobs.len());
-                return Err(Error::Indeterminate { reason });
+                return Some(Err(Error::Indeterminate { reason }));
             }
-            Ok(Err(Error::Unavailable { reason: fault })) => reason = fault,
-            Ok(Err(Error::Indeterminate { reason: fault })) => {
-                first.get_or_insert(now);
-                reason = fault;
+            Ok(Err(Error::Unavailable { reason })) => self.reason = reason,
+            Ok(Err(Error::Indeterminate { reason })) => {
+                self.first.get_or_insert(now);
+                self.reason = reason;
             }
-            Ok(Err(error)) if first.is_some() => return Err(given_up(true, error.to_string())),
+            Ok(Err(error)) if self.first.is_some() => return Some(Err(given_up(true, error.to_string()))),
             Ok(Err(error @ (Error::QueueFull | Error::WrongKind { .. } | Error::Rejected { .. }))) => {
-                return Err(error);
+                return Some(Err(error));
             }
-            Ok(Err(error)) => return Err(given_up(false, error.to_string())),
+            Ok(Err(error)) => return Some(Err(given_up(false, error.to_string()))),
             Err(_) => {
-                first.get_or_insert(now);
-                reason = "no answer came before the client's deadline".into();
+                self.first.get_or_insert(now);
+                self.reason = NO_ANSWER.into();
             }
         }
-        in_doubt.store(first.is_some(), Ordering::Relaxed);
-        sleep_until(deadline.min(Instant::now() + jittered(pause))).await;
-        pause = LONGEST_PAUSE.min(pause * 2);
+        None
+    }
+
+    /// How long to wait before it is sent again.
+    pub(super) fn pause(&mut self) -> Duration {
+        let pause = jittered(self.pause);
+        self.pause = LONGEST_PAUSE.min(self.pause * 2);
+        pause
+    }
+
+    /// What a caller is told whose time is over between two sends.
+    pub(super) fn given_up(&self) -> Error {
+        given_up(self.first.is_some(), self.reason.clone())
     }
 }
 
