@@ -18,8 +18,8 @@ impl Checker<'_> {
             let again = of_server().any(|other| other.until_us > over_us && other.from_us < late_us);
             let next = starts.partition_point(|start_us| *start_us <= over_us);
             let next_us = starts.get(next).copied().unwrap_or(u64::MAX);
-            let waits = |life: &&Life| waits(life, over_us, late_us);
-            if !again && next_us > late_us && self.history.jobs.values().any(|life| waits(&life)) {
+            let waited = || self.history.jobs.values().any(|life| waits(life, over_us, late_us));
+            if !again && next_us > late_us && waited() {
                 let what =
                     format!("no job began within 10 s of the end of `{}` at {over_us}, and some waited", fault.name);
                 standstills.push(Violation { rule: "resumption", id: None, what });

@@ -63,11 +63,22 @@ async fn a_worker_that_is_cut_off_without_a_word_is_not_ready_until_it_gets_thro
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn of_several_queues_only_the_one_that_is_not_consumed_is_named() {
+    is_named_with("asked").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_queue_whose_turns_fail_only_when_they_claim_is_not_ready_either() {
+    is_named_with("ready:5").await;
+}
+
+/// With something else under one key of a queue.
+async fn is_named_with(key: &str) {
     let server = Server::redis().start();
+    let key = format!("{{task:sums}}:{key}");
     let (_worker, health) = worker(&server.url(), &["sums", "work"]);
     health.wait_for(200, BOUND);
     // The connection answers as ever; only the turns of this queue are refused.
-    server.command(&["SET", "{task:sums}:asked", "of another type"]);
+    server.command(&["SET", &key, "of another type"]);
     let text = health.wait_for(503, TOLD);
     assert!(text.contains("queue `sums`: no turn") && text.contains("WRONGTYPE"), "{text}");
     assert!(!text.contains("`work`"), "{text}");
@@ -77,7 +88,8 @@ async fn of_several_queues_only_the_one_that_is_not_consumed_is_named() {
     for job in jobs {
         job.result_within(RESUMED).await.unwrap();
     }
-    server.command(&["DEL", "{task:sums}:asked"]);
+    assert_eq!(health.get("/health/ready").0, 503);
+    server.command(&["DEL", &key]);
     health.wait_for(200, RESUMED);
 }
 

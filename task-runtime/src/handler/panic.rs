@@ -42,7 +42,8 @@ pub(crate) async fn catch_in<T>(future: impl Future<Output = Result<T, Failure>>
     AssertUnwindSafe(future).catch_unwind().await.unwrap_or_else(|payload| Err(failure(&*payload)))
 }
 
-/// What the panic says by which this thread is dropping things now, and where it began.
+/// What the panic says by which this thread is dropping things now, and where it began: the last one that was noted,
+/// so one that is raised again by hand is told as the one before it.
 #[cfg_attr(not(feature = "worker"), allow(dead_code, reason = "only a worker runs tasks"))]
 pub(crate) fn current() -> Failure {
     let last = LAST.with(|last| last.borrow().clone());

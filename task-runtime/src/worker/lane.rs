@@ -81,6 +81,8 @@ pub(super) struct Lane {
     pub(super) under_way: Option<Arc<Turn>>,
     /// Whether a turn was sent of which it is not known whether it was carried out.
     pub(super) in_doubt: bool,
+    /// Whether a turn that asked for nothing was carried out since one failed.
+    pub(super) probed: bool,
     /// Tasks with parked jobs that are known here.
     pub(super) take: Vec<String>,
     /// Whether the queue was paused at the last turn.
@@ -133,6 +135,7 @@ impl Lane {
             to_adopt: Vec::new(),
             under_way: None,
             in_doubt: false,
+            probed: false,
             take: Vec::new(),
             paused: false,
             hungry: leads,

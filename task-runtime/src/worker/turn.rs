@@ -25,11 +25,20 @@ const PATIENCE: std::ops::RangeInclusive<u64> = 10..=30;
 impl Lane {
     /// Makes the next turn, and everything that must come before it.
     pub(super) async fn turn(&mut self, stage: Stage) {
-        match self.exchange(stage).await {
+        // After a turn that failed, one that asks for nothing goes first, so that no permit waits for its answer.
+        let probes = self.pause.is_failing() && !self.probed;
+        match self.exchange(stage, probes).await {
             // An answer that carried nothing out ends no pause: a turn that fails in the middle on the
             // server is out of step the next time, again and again.
             Ok(false) => {}
+            // Nor does a probe: it may be the claim that fails.
+            Ok(true) if probes => {
+                self.probed = true;
+                self.must_turn = true;
+            }
             Ok(true) => {
+                self.probed = false;
+                self.shared.handle.vitals().done(self.queue_at());
                 if self.pause.success() {
                     self.shared.handle.vitals().answered_again(self.queue_at());
                     tracing::info!(queue = %self.queue, "the broker answers again");
@@ -40,7 +49,10 @@ impl Lane {
                     tracing::warn!(queue = %self.queue, %error, "no answer from the broker, trying again");
                 }
                 self.shared.handle.vitals().failed(self.queue_at(), error.to_string());
-                // The other queues of this worker may be on another server, and need not wait for this one.
+                // The other queues of this worker may be on another server, and need not wait for this one. What this
+                // one may have claimed takes new permits when the next turn finds it.
+                self.probed = false;
+                self.reserved.clear();
                 self.alone_until = None;
                 self.shared.permits.set_hungry(self.at, false);
                 self.shared.permits.withdraw_exclusive(self.at);
@@ -49,12 +61,12 @@ impl Lane {
     }
 
     /// Answers whether a turn was carried out.
-    async fn exchange(&mut self, stage: Stage) -> Result<bool, Error> {
+    async fn exchange(&mut self, stage: Stage, probes: bool) -> Result<bool, Error> {
         self.begin().await?;
         self.adopt().await?;
         self.shared.departures.wait().await;
         let moves = self.shared.permits.moves();
-        let turn = Arc::new(self.next_turn(stage));
+        let turn = Arc::new(self.next_turn(stage == Stage::Running && !probes));
         self.sent = self.sent.max(turn.step);
         self.under_way = Some(Arc::clone(&turn));
         let (broker, queue) = (Arc::clone(&self.shared.broker), self.queue.clone());
@@ -95,8 +107,6 @@ impl Lane {
             Err(error) => {
                 self.board.put_back(turn.settlements);
                 self.in_doubt |= error.outcome_unknown();
-                // What it may have claimed takes new permits when the next turn finds it.
-                self.reserved.clear();
                 self.must_turn = true;
                 return Err(error);
             }
@@ -141,10 +151,9 @@ impl Lane {
         Ok(())
     }
 
-    fn next_turn(&mut self, stage: Stage) -> Turn {
+    fn next_turn(&mut self, asks: bool) -> Turn {
         let permits = &self.shared.permits;
-        // Where the last turn failed, no permit waits for the answer to the next one.
-        if stage == Stage::Running && !self.pause.is_failing() {
+        if asks {
             permits.reserve(self.at, &mut self.reserved, MAX_TURN);
         } else {
             self.reserved.clear();
@@ -179,7 +188,6 @@ impl Lane {
 
     fn done(&mut self, turn: &Turn, done: TurnDone) {
         self.set_step(turn.step);
-        self.shared.handle.vitals().done(self.queue_at());
         self.board.told(&turn.settlements);
         let claimed = done.claims.len();
         self.claimed(done.claims);

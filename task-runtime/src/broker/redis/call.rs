@@ -28,6 +28,7 @@ pub(super) async fn look<T, F: Future<Output = Result<T, Fault>>>(ask: impl Fn()
     }
     answer.map_err(|fault| match fault {
         Fault::Lost(reason) => Fault::Away(reason),
+        Fault::NoScript => Fault::Away("the answer was one to another request".into()),
         Fault::Broken(reason) | Fault::WrongKind(reason) | Fault::Foreign(reason) => Fault::Refused(reason),
         fault => fault,
     })
