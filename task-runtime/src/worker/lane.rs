@@ -83,6 +83,8 @@ pub(super) struct Lane {
     pub(super) in_doubt: bool,
     /// Whether a turn that asked for nothing was carried out since one failed.
     pub(super) probed: bool,
+    /// Whether the last turn could not ask because turns of other lanes held all there was.
+    pub(super) found_no_room: bool,
     /// Tasks with parked jobs that are known here.
     pub(super) take: Vec<String>,
     /// Whether the queue was paused at the last turn.
@@ -136,6 +138,7 @@ impl Lane {
             under_way: None,
             in_doubt: false,
             probed: false,
+            found_no_room: false,
             take: Vec::new(),
             paused: false,
             hungry: leads,

@@ -26,6 +26,12 @@ impl Pause {
         self.failures
     }
 
+    /// Begins the last pause once more, without another failure.
+    pub(super) fn again(&mut self) {
+        self.failures = self.failures.saturating_sub(1);
+        self.after_failure();
+    }
+
     /// Answers whether there were failures before.
     pub(super) fn success(&mut self) -> bool {
         self.until = None;
@@ -70,6 +76,7 @@ mod tests {
         }
         assert!(pause.success() && !pause.success());
         pause.after_failure();
+        pause.again();
         assert!(pause.until().is_some_and(|until| until <= Instant::now() + FIRST));
     }
 }

@@ -27,6 +27,8 @@ pub(super) struct Permits {
 struct State {
     total: usize,
     free: usize,
+    /// Permits that turns hold which are under way.
+    reserved: usize,
     /// Permits of jobs that were on board of a crash.
     few: usize,
     sharing: Sharing,
@@ -81,7 +83,8 @@ impl Permits {
     pub(super) fn new(total: usize, sharing: Sharing, burst: bool, weights: &[u32], lanes: Vec<Seat>) -> Arc<Self> {
         let share = |weight: &u32| Share { weight: (*weight).max(1), held: 0, hungry: true, served: 0.0 };
         let queues = weights.iter().map(share).collect();
-        let state = State { total, free: total, few: 0, sharing, queues, lanes, exclusive: None, burst, moves: 0 };
+        let state =
+            State { total, free: total, reserved: 0, few: 0, sharing, queues, lanes, exclusive: None, burst, moves: 0 };
         Arc::new(Self { state: Mutex::new(state) })
     }
 
@@ -90,6 +93,7 @@ impl Permits {
         let mut state = self.lock();
         let count = state.room(lane).min(most.saturating_sub(reserved.count));
         state.free -= count;
+        state.reserved += count;
         state.lanes[lane].held += count;
         state.share(lane).held += count;
         reserved.count += count;
@@ -162,6 +166,11 @@ impl Permits {
     /// Whether the one job of `lane` runs for which the whole worker was reserved.
     pub(super) fn runs_alone(&self, lane: usize) -> bool {
         self.lock().exclusive == Some((lane, true))
+    }
+
+    /// Whether turns that are under way hold permits.
+    pub(super) fn are_reserved(&self) -> bool {
+        self.lock().reserved > 0
     }
 
     /// Whether nothing runs and nothing is being claimed.
@@ -300,6 +309,7 @@ impl Reserved {
         };
         let permits: Vec<_> = jobs.map(&mut take).collect();
         let taken = before - self.count;
+        state.reserved -= taken;
         let share = state.share(self.lane);
         share.served += taken as f64 / f64::from(share.weight);
         state.moves += taken as u64;
@@ -312,6 +322,7 @@ impl Reserved {
 
     /// Gives back what was not used.
     pub(super) fn clear(&mut self) {
+        self.of.lock().reserved -= self.count;
         self.of.give_back(self.lane, std::mem::take(&mut self.count), 0, false);
     }
 }

@@ -31,10 +31,14 @@ impl Lane {
             // An answer that carried nothing out ends no pause: a turn that fails in the middle on the
             // server is out of step the next time, again and again.
             Ok(false) => {}
-            // Nor does a probe: it may be the claim that fails.
+            // Nor does one that did not ask for what there is: it may be the claim that fails.
             Ok(true) if probes => {
                 self.probed = true;
                 self.must_turn = true;
+            }
+            Ok(true) if self.pause.is_failing() && self.found_no_room => {
+                self.must_turn = true;
+                self.pause.again();
             }
             Ok(true) => {
                 self.probed = false;
@@ -159,6 +163,7 @@ impl Lane {
             self.reserved.clear();
         }
         let want = self.reserved.count();
+        self.found_no_room = asks && want == 0 && permits.are_reserved();
         Turn {
             settlements: self.board.take_unsent(),
             want,
