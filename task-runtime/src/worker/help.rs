@@ -96,7 +96,7 @@ impl Lane {
     /// Whether it was not called for so long that it gives up its incarnation.
     pub(super) fn wants_rest(&self) -> bool {
         let idle = !self.leads() && self.registered && self.has_nothing() && self.to_adopt.is_empty();
-        idle && !self.in_doubt && !self.wants_jobs() && !self.must_turn && self.turn_by <= Instant::now()
+        idle && !self.wants_jobs() && !self.must_turn && self.turn_by <= Instant::now()
     }
 
     /// Ends the incarnation of a lane that helps. It leaves a token, so that the one that leads takes the

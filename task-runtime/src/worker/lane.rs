@@ -79,8 +79,6 @@ pub(super) struct Lane {
     pub(super) reserved: Reserved,
     /// The turn that is under way.
     pub(super) under_way: Option<Arc<Turn>>,
-    /// Whether a turn was sent of which it is not known whether it was carried out.
-    pub(super) in_doubt: bool,
     /// Whether a turn that asked for nothing was carried out since one failed.
     pub(super) probed: bool,
     /// Whether the last turn could not ask because turns of other lanes held all there was.
@@ -136,7 +134,6 @@ impl Lane {
             arrived: Vec::new(),
             to_adopt: Vec::new(),
             under_way: None,
-            in_doubt: false,
             probed: false,
             found_no_room: false,
             take: Vec::new(),
@@ -331,7 +328,6 @@ impl Lane {
         self.arrived.clear();
         self.to_adopt.clear();
         self.reserved.clear();
-        self.in_doubt = false;
     }
 
     pub(super) fn set_hungry(&mut self, hungry: bool) {

@@ -110,7 +110,6 @@ impl Lane {
             Ok(TurnAnswer::LeaseLost) => self.begin_anew(),
             Err(error) => {
                 self.board.put_back(turn.settlements);
-                self.in_doubt |= error.outcome_unknown();
                 self.must_turn = true;
                 return Err(error);
             }
@@ -122,7 +121,6 @@ impl Lane {
     pub(super) fn doubt(&mut self) {
         if let Some(turn) = self.under_way.take() {
             self.board.put_back(Arc::unwrap_or_clone(turn).settlements);
-            self.in_doubt = true;
         }
     }
 
@@ -200,7 +198,6 @@ impl Lane {
             fail_point!("claimed");
         }
         self.reserved.clear();
-        self.in_doubt = false;
         done.asked.iter().for_each(|id| self.board.ask(id));
         self.paused = done.paused;
         // Also while paused: that a worker knows them keeps parked jobs from being dead.
