@@ -1,12 +1,11 @@
 //! One connection to one server that comes back by itself.
 
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
-use futures_util::future::Shared;
+use futures_util::future::{BoxFuture, Shared};
 use redis::Value;
 
 use super::patience::Patience;
@@ -15,7 +14,7 @@ use super::target::Address;
 use super::wire::{Gone, Wire};
 use super::{CONNECT_LIMIT, Fault, classify};
 
-type Connecting = Shared<Pin<Box<dyn Future<Output = Result<Wire, String>> + Send>>>;
+type Connecting = Shared<BoxFuture<'static, Result<Wire, String>>>;
 
 /// A connection that any number of callers share.
 ///
@@ -131,20 +130,33 @@ impl Connection {
             // Nobody has to learn of it by an error: nothing was under way.
             current.next();
         }
-        if current.connecting.is_none()
-            && let Some(reason) = self.patience.refusal()
-        {
-            return Err(Fault::Away(reason));
-        }
-        let connecting = current.connecting.get_or_insert_with(|| {
-            let connect = connect(self.address.clone(), Arc::clone(&self.patience));
-            (Box::pin(connect) as Pin<Box<dyn Future<Output = _> + Send>>).shared()
-        });
+        let connecting = match &mut current.connecting {
+            Some(connecting) => connecting,
+            none => none.insert(self.connect()?),
+        };
         let wire = match connecting.peek() {
             Some(Ok(wire)) => Ok(wire.clone()),
             _ => Err(connecting.clone()),
         };
         Ok((current.number, wire))
+    }
+
+    fn connect(&self) -> Result<Connecting, Fault> {
+        let limit = self.patience.stretched(CONNECT_LIMIT);
+        let before = self.patience.try_within(limit).map_err(Fault::Away)?;
+        let (address, patience) = (self.address.clone(), Arc::clone(&self.patience));
+        let connect = async move {
+            let made = tokio::time::timeout(limit, Wire::open(&address)).await.unwrap_or_else(|_| {
+                patience.in_vain();
+                Err(format!("no connection within {limit:?}"))
+            });
+            match &made {
+                Ok(_) => patience.connected(),
+                Err(reason) => patience.not_connected(before, reason),
+            }
+            made
+        };
+        Ok(connect.boxed().shared())
     }
 
     /// Has the next caller connect anew, unless another has seen to it already.
@@ -188,20 +200,4 @@ impl Drop for Wait<'_> {
             self.connection.discard(self.number);
         }
     }
-}
-
-async fn connect(address: Address, patience: Arc<Patience>) -> Result<Wire, String> {
-    let limit = patience.stretched(CONNECT_LIMIT);
-    let made = match tokio::time::timeout(limit, Wire::open(&address)).await {
-        Ok(made) => made,
-        Err(_) => {
-            patience.in_vain();
-            Err(format!("no connection within {limit:?}"))
-        }
-    };
-    match &made {
-        Ok(_) => patience.connected(),
-        Err(reason) => patience.not_connected(reason),
-    }
-    made
 }

@@ -25,7 +25,7 @@ pub(super) struct Patience {
 #[derive(Default)]
 struct Learned {
     failures: u32,
-    /// Until when no further connection is tried, and why the last one could not be made.
+    /// Until when no further connection is tried, which may be the end of a try, and why the last one could not be made.
     pause: Option<(Instant, String)>,
     /// How much longer than usual is waited.
     extra: Duration,
@@ -36,17 +36,34 @@ impl Patience {
         Self { firm, learned: Mutex::default() }
     }
 
-    /// Why no connection is to be tried now, if so.
-    pub(super) fn refusal(&self) -> Option<String> {
-        let learned = self.learned();
-        learned.pause.as_ref().filter(|(until, _)| *until > Instant::now()).map(|(_, reason)| reason.clone())
+    /// Begins a try at a connection, which ends within `limit`; answers how many failed in a row before it.
+    ///
+    /// Once one failed only one is under way at a time: the many waits of a worker would all begin when a pause ends.
+    ///
+    /// # Errors
+    /// Why none is to be tried now.
+    pub(super) fn try_within(&self, limit: Duration) -> Result<u32, String> {
+        let mut learned = self.learned();
+        let failures = learned.failures;
+        if let Some((until, reason)) = &mut learned.pause {
+            let now = Instant::now();
+            if *until > now {
+                return Err(reason.clone());
+            }
+            *until = now + limit;
+        }
+        Ok(failures)
     }
 
-    /// A connection could not be made. The pause is jittered, so that those who failed together come back apart.
-    pub(super) fn not_connected(&self, reason: &str) {
+    /// A try that was begun after `before` failures made no connection; those that fail together count once. The pause is
+    /// jittered, so that those who failed together come back apart.
+    pub(super) fn not_connected(&self, before: u32, reason: &str) {
         let mut learned = self.learned();
-        let whole = LONGEST_PAUSE.min(FIRST_PAUSE.saturating_mul(1 << learned.failures.min(16)));
-        learned.failures = learned.failures.saturating_add(1);
+        if learned.failures != before {
+            return;
+        }
+        let whole = LONGEST_PAUSE.min(FIRST_PAUSE.saturating_mul(1 << before.min(16)));
+        learned.failures = before.saturating_add(1);
         let until = Instant::now() + whole.mul_f64(0.75 + fastrand::f64() / 4.0);
         learned.pause = Some((until, reason.to_owned()));
     }
@@ -87,18 +104,41 @@ impl Patience {
 mod tests {
     use super::*;
 
+    impl Patience {
+        /// The pause, or the time of a try, has come to its end.
+        fn is_over(&self) {
+            self.learned().pause.as_mut().unwrap().0 = Instant::now();
+        }
+    }
+
     #[test]
     fn a_server_that_cannot_be_reached_is_left_alone_for_a_bounded_while() {
         let patience = Patience::new(false);
-        assert_eq!(patience.refusal(), None);
-        for _ in 0..100 {
-            patience.not_connected("refused");
+        for before in 0..100 {
+            assert_eq!(patience.try_within(LONGEST_PAUSE), Ok(before));
+            patience.not_connected(before, "refused");
+            assert_eq!(patience.try_within(LONGEST_PAUSE), Err("refused".into()));
+            let until = patience.learned().pause.as_ref().map(|(until, _)| *until).unwrap();
+            assert!(until <= Instant::now() + LONGEST_PAUSE);
+            patience.is_over();
         }
-        assert_eq!(patience.refusal().as_deref(), Some("refused"));
-        let until = patience.learned().pause.as_ref().map(|(until, _)| *until).unwrap();
-        assert!(until <= Instant::now() + LONGEST_PAUSE);
         patience.connected();
-        assert_eq!(patience.refusal(), None);
+        assert_eq!(patience.try_within(LONGEST_PAUSE), Ok(0));
+    }
+
+    #[test]
+    fn tries_are_under_way_together_until_one_failed_and_count_once() {
+        let (patience, limit) = (Patience::new(false), Duration::from_secs(2));
+        for _ in 0..5 {
+            assert_eq!(patience.try_within(limit), Ok(0));
+        }
+        (0..5).for_each(|_| patience.not_connected(0, "refused"));
+        patience.is_over();
+        assert_eq!(patience.try_within(limit), Ok(1));
+        assert_eq!(patience.try_within(limit), Err("refused".into()));
+        // Whoever began it may have dropped it.
+        patience.is_over();
+        assert_eq!(patience.try_within(limit), Ok(1));
     }
 
     #[test]

@@ -1,26 +1,27 @@
 //! The wait for a wake token, which goes on while its lane does something else.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+
+use futures_util::future::BoxFuture;
 
 use crate::broker::{Broker, MAX_WAKE_WAIT};
+use crate::error::Error;
 use crate::job::QueueName;
 
-/// Pause after a wait that failed; the turn that comes in any case finds out what is wrong.
-const AFTER_FAILURE: Duration = Duration::from_secs(1);
+use super::pause::Pause;
 
 /// At most one wait for a token at a time.
 pub(super) struct Wake {
     broker: Arc<dyn Broker>,
     queue: QueueName,
-    waiting: Option<Pin<Box<dyn Future<Output = bool> + Send>>>,
+    waiting: Option<BoxFuture<'static, Result<bool, Error>>>,
+    /// After a wait that failed; the turn that comes in any case finds out what is wrong.
+    pause: Pause,
 }
 
 impl Wake {
     pub(super) fn new(broker: Arc<dyn Broker>, queue: QueueName) -> Self {
-        Self { broker, queue, waiting: None }
+        Self { broker, queue, waiting: None, pause: Pause::default() }
     }
 
     /// Whether a wait is under way, and so may have taken a token already.
@@ -34,20 +35,24 @@ impl Wake {
     /// The wait is kept for the next call.
     pub(super) async fn next(&mut self) -> bool {
         let waiting = self.waiting.get_or_insert_with(|| {
-            let (broker, queue) = (Arc::clone(&self.broker), self.queue.clone());
+            let (broker, queue, pause) = (Arc::clone(&self.broker), self.queue.clone(), self.pause.clone());
             Box::pin(async move {
-                match broker.wake(&queue, MAX_WAKE_WAIT).await {
-                    Ok(woken) => woken,
-                    Err(error) => {
-                        tracing::debug!(%queue, %error, "the wait for a wake token failed");
-                        tokio::time::sleep(AFTER_FAILURE).await;
-                        false
-                    }
-                }
+                pause.over().await;
+                broker.wake(&queue, MAX_WAKE_WAIT).await
             })
         });
-        let woken = waiting.await;
+        let came = waiting.await;
         self.waiting = None;
-        woken
+        match came {
+            Ok(woken) => {
+                self.pause.success();
+                woken
+            }
+            Err(error) => {
+                tracing::debug!(queue = %self.queue, %error, "the wait for a wake token failed");
+                self.pause.after_failure();
+                false
+            }
+        }
     }
 }
