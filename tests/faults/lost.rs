@@ -239,6 +239,8 @@ async fn a_slow_line_makes_work_slow_and_loses_no_lease() {
     let workers = async || leases().await.into_iter().map(|lease| lease.incarnation).collect::<BTreeSet<_>>();
     let before = workers().await;
     let jobs = bench.client.enqueue_all((0..60).map(|number| Mark::new(number, 50_u64))).await.unwrap();
+    // One request in eight is lost, and is sent again later with all behind it.
+    let again = bench.proxy.inject(On::Any, When::Every(8), Fault::Late(Duration::from_secs(1)));
     for (late, short, long) in [(600, Duration::ZERO, 30), (3_000, LEASE.mul_f64(1.2), 60)] {
         let least = Duration::from_millis(late);
         bench.proxy.set(Way::Replies, Line::Delay { least, most: least.mul_f64(1.1) });
@@ -253,10 +255,12 @@ async fn a_slow_line_makes_work_slow_and_loses_no_lease() {
                 start.elapsed()
             );
         }
-        println!("{late} ms: {} jobs in {:?}", bench.ledger.ended() - ended, start.elapsed());
+        let ran = bench.ledger.ended() - ended;
+        println!("{late} ms: {ran} jobs in {:?}, {} requests lost so far", start.elapsed(), again.hits());
         let rest = goes_on_for(short, Duration::from_secs(long)).saturating_sub(start.elapsed());
         pass(rest).await;
     }
+    assert!(again.hits() > 0, "no request was lost");
     assert_eq!(workers().await, before, "a worker lost its lease");
     assert_eq!((bench.ledger.of(FAR).begun, bench.ledger.of(FAR).ended), (1, 0));
     bench.proxy.heal();

@@ -41,9 +41,12 @@ async fn a_task_that_blocks_the_runtime_keeps_its_lease_and_is_reported() {
     worker.wait_for_line("worker started", BOUND);
     let job = Hog::new(7_000_u64).options().max_attempts(1).enqueue_on(&bench.client).await.unwrap();
     worker.wait_for_line("hog", BOUND);
+    let blocked = Instant::now();
     let other = bench.worker(&["work", "--lease", "1s"]);
     let line = worker.wait_for_line("a task has blocked its thread", BOUND);
     assert!(line.contains("hog"), "{line}");
+    // After one second, which is looked for once a second.
+    assert!(blocked.elapsed() < Duration::from_secs(4), "told after {:?}", blocked.elapsed());
     worker.wait_for_line("the runtime does not move", BOUND);
     let result = job.result_within(BOUND).await;
     assert!(matches!(result, Ok(())), "{result:?}");
