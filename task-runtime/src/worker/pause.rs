@@ -4,23 +4,35 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-/// First pause after a failure; each further one is twice as long.
+/// First pause after a failure, unless told else; each further one is twice as long.
 const FIRST: Duration = Duration::from_millis(50);
 /// Longest pause after a failure: how late an answering server may be noticed.
 const LONGEST: Duration = Duration::from_secs(2);
 
 /// When the next try is due.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Pause {
+    first: Duration,
     failures: u32,
     until: Option<Instant>,
 }
 
+impl Default for Pause {
+    fn default() -> Self {
+        Self::beginning_with(FIRST)
+    }
+}
+
 impl Pause {
+    /// Pauses of which the first is so long.
+    pub(super) fn beginning_with(first: Duration) -> Self {
+        Self { first, failures: 0, until: None }
+    }
+
     /// Begins the next pause, jittered so that workers that failed together come back apart.
     /// Answers how many failures there were in a row.
     pub(super) fn after_failure(&mut self) -> u32 {
-        let whole = LONGEST.min(FIRST.saturating_mul(1 << self.failures.min(16)));
+        let whole = LONGEST.min(self.first.saturating_mul(1 << self.failures.min(16)));
         self.until = Some(Instant::now() + whole.mul_f64(0.5 + fastrand::f64() / 2.0));
         self.failures = self.failures.saturating_add(1);
         self.failures

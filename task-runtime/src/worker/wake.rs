@@ -1,6 +1,7 @@
 //! The wait for a wake token, which goes on while its lane does something else.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
@@ -10,18 +11,20 @@ use crate::job::QueueName;
 
 use super::pause::Pause;
 
+/// First pause after a wait that failed; the turn that comes in any case finds out what is wrong.
+const AFTER_FAILURE: Duration = Duration::from_secs(1);
+
 /// At most one wait for a token at a time.
 pub(super) struct Wake {
     broker: Arc<dyn Broker>,
     queue: QueueName,
     waiting: Option<BoxFuture<'static, Result<bool, Error>>>,
-    /// After a wait that failed; the turn that comes in any case finds out what is wrong.
     pause: Pause,
 }
 
 impl Wake {
     pub(super) fn new(broker: Arc<dyn Broker>, queue: QueueName) -> Self {
-        Self { broker, queue, waiting: None, pause: Pause::default() }
+        Self { broker, queue, waiting: None, pause: Pause::beginning_with(AFTER_FAILURE) }
     }
 
     /// Whether a wait is under way, and so may have taken a token already.
