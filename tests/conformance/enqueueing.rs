@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use task_runtime::Error;
-use task_runtime::broker::{Counts, Due, Enqueued, FLOOR, MAX_ENQUEUE, Retention, Status, Turn, Watched};
+use task_runtime::broker::{Counts, Due, Enqueued, FLOOR, MAX_ENQUEUE, NewJob, Retention, Status, Turn, Watched};
 use task_runtime::job::{MAX_DELAY, MAX_NAME_BYTES, Settlement};
 
 use crate::fixture::{Bench, START_MS, finish, id, job, names, park, release, retry, seconds};
@@ -26,12 +26,15 @@ pub(crate) async fn a_job_that_is_there_is_not_enqueued_again(at: Bench) {
 }
 
 pub(crate) async fn the_same_job_twice_in_one_call_is_one_job(at: Bench) {
-    let twice = [job("a", 5, Due::Now), job("a", 5, Due::Now)];
-    // A broker may refuse the call, but never make two entries of one job.
-    if let Ok(answers) = at.broker.enqueue(&at.queue, &twice, None).await {
-        assert_eq!(answers, [Enqueued::New, Enqueued::Existing]);
+    let first = job("a", 5, Due::Now);
+    let second = NewJob { envelope: b"another".to_vec(), ..first.clone() };
+    // A broker may refuse the call, but never make two entries of one job, nor take the second for the first.
+    if let Ok(answers) = at.broker.enqueue(&at.queue, &[first.clone(), job("b", 5, Due::Now), second], None).await {
+        assert_eq!(answers, [Enqueued::New, Enqueued::New, Enqueued::Existing]);
         let worker = at.worker().await;
-        assert_eq!(at.claim(&worker, 5).await, ["a"]);
+        let claims = at.make(&worker, worker.next(5)).await.claims;
+        assert_eq!(claims.iter().map(|claim| claim.id.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(claims[0].envelope, first.envelope);
     }
 }
 

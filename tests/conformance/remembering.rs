@@ -80,10 +80,21 @@ pub(crate) async fn a_result_is_kept_for_its_own_time(at: Bench) {
 }
 
 pub(crate) async fn without_retention_an_end_is_not_kept_at_all(at: Bench) {
+    at.running("another's").await;
     let worker = at.running("a").await;
+    at.ready(&["b", "c", "d", "e"]).await;
+    at.claim(&worker, 4).await;
     let retention = Retention { finished: 0, ..Retention::default() };
-    at.make(&worker, Turn { settlements: vec![finish("a")], retention, ..worker.next(0) }).await;
-    assert_eq!(at.status("a").await, Status::Unknown);
+    let settlements = vec![dead("b"), finish("another's"), finish("a"), with_result("c", seconds(600)), finish("d")];
+    at.make(&worker, Turn { settlements, retention, ..worker.next(0) }).await;
+    for gone in ["a", "d"] {
+        assert_eq!(at.status(gone).await, Status::Unknown);
+    }
+    for running in ["another's", "e"] {
+        assert_eq!(at.status(running).await, Status::Running);
+    }
+    assert!(matches!(at.status("b").await, Status::Dead { .. }));
+    assert!(matches!(at.status("c").await, Status::Ended { record } if record != b""));
 }
 
 pub(crate) async fn dead_jobs_are_kept_for_their_own_time(at: Bench) {

@@ -135,8 +135,9 @@ impl Call {
         self.arg(kind).id(id).arg(data).arg(x).arg(y)
     }
 
-    /// Groups of finished jobs by how long their records are kept, then the other settlements. What
-    /// has no time of its own goes without a record, if `keeps` says that those are not kept.
+    /// Groups of finished jobs by how long their records are kept, then the other settlements
+    /// (`lib/settle.lua`). What has no time of its own goes without a record, unless `keeps` says that
+    /// those are kept.
     pub(super) fn settlements(mut self, settlements: &[(JobId, Settlement)], keeps: bool) -> Self {
         let mut ends: Vec<(Option<Duration>, &JobId, &[u8])> = Vec::new();
         let mut others: Vec<(&JobId, &Settlement)> = Vec::new();
@@ -153,11 +154,15 @@ impl Call {
             self = self.arg(group.len());
             self = match group[0].0 {
                 Some(keep) => self.ms(keep),
-                None => self.arg(""),
+                None if keeps => self.arg(""),
+                None => {
+                    self = self.arg("-").ids(group.iter().map(|(_, id, _)| *id));
+                    continue;
+                }
             };
-            for (keep, id, record) in group {
+            for (_, id, record) in group {
                 stored.truncate(1);
-                stored.extend_from_slice(if keep.is_some() || keeps { record } else { b"" });
+                stored.extend_from_slice(record);
                 self = self.id(id).arg(&*stored);
             }
         }

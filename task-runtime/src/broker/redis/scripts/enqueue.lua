@@ -19,24 +19,24 @@ local there = redis.call('HMGET', jobs, unpack(ids))
 local marked = redis.call('EXISTS', marks) == 1 and redis.call('HMGET', marks, unpack(ids))
 local again, unknown = tonumber(ARGV[2]), false
 
--- Mostly all are new, ready and of one priority: then there is nothing to sort out.
-local function are_new()
-  local seen = {}
+local function none_there()
   for i = 1, n do
-    local id = ids[i]
-    if there[i] or seen[id] then
+    if there[i] then
       return false
     end
-    seen[id] = true
   end
   return true
 end
 
-if #groups == 1 and groups[1].due == '' and not (marked or again) and are_new() then
-  redis.call('RPUSH', ready[groups[1].priority], unpack(ids))
-  redis.call('HSET', jobs, unpack(ARGV, groups[1].first, groups[1].last))
-  wake_up(n)
-  return string.rep('n', n)
+-- Mostly all are new, ready and of one priority: then there is nothing to sort out, unless an id came twice.
+if #groups == 1 and groups[1].due == '' and not (marked or again) and none_there() then
+  local list = ready[groups[1].priority]
+  redis.call('RPUSH', list, unpack(ids))
+  if redis.call('HSET', jobs, unpack(ARGV, groups[1].first, groups[1].last)) == n then
+    wake_up(n)
+    return string.rep('n', n)
+  end
+  redis.call('RPOP', list, n)
 end
 
 if again then

@@ -114,7 +114,8 @@ local function moves_on_loan(first)
 end
 
 -- The groups of finished jobs in ARGV from first on, of those jobs that are on loan: of each group
--- its count, for how long its records are kept, and pairs of id and record; the last count is 0.
+-- its count, for how long its records are kept, and pairs of id and record; or its count, '-', and the
+-- ids alone, when no record is kept. The last count is 0.
 -- When as many are on loan as the worker knows, they are the same ones: its turns are in step, and
 -- nothing else takes a job from it. Then none is looked up.
 -- Answers the groups, and where the arguments after them begin.
@@ -123,9 +124,11 @@ local function ends_on_loan(first, known)
   local count = tonumber(ARGV[at])
   local certain = known and known >= count and known == redis.call('SCARD', running)
   while count > 0 do
-    local ids = {}
-    for i = 1, count do
-      ids[i] = ARGV[at + 2 * i]
+    local keep = ARGV[at + 1]
+    local width, ids = keep == '-' and 1 or 2, {}
+    local last = at + 1 + width * count
+    for i = at + 2, last, width do
+      ids[#ids + 1] = ARGV[i]
     end
     local hits, missing = {}, 0
     if not certain then
@@ -135,19 +138,19 @@ local function ends_on_loan(first, known)
       end
     end
     if missing == 0 then
-      groups[#groups + 1] = {ids = ids, pairs = ARGV, from = at + 2, to = at + 1 + 2 * count, keep = ARGV[at + 1]}
+      groups[#groups + 1] = {ids = ids, pairs = ARGV, from = at + 2, to = last, keep = keep}
     elseif missing < count then
-      local group = {ids = {}, pairs = {}, from = 1, to = 2 * (count - missing), keep = ARGV[at + 1]}
+      local group = {ids = {}, pairs = {}, from = 1, to = 2 * (count - missing), keep = keep}
       for i, hit in ipairs(hits) do
         if hit == 1 then
           group.ids[#group.ids + 1] = ids[i]
           group.pairs[#group.pairs + 1] = ids[i]
-          group.pairs[#group.pairs + 1] = ARGV[at + 1 + 2 * i]
+          group.pairs[#group.pairs + 1] = width == 2 and ARGV[at + 1 + 2 * i]
         end
       end
       groups[#groups + 1] = group
     end
-    at = at + 2 + 2 * count
+    at = last + 1
     count = tonumber(ARGV[at])
   end
   return groups, at + 1
