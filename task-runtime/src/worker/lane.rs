@@ -81,8 +81,13 @@ pub(super) struct Lane {
     pub(super) under_way: Option<Arc<Turn>>,
     /// Whether a turn that asked for nothing was carried out since one failed.
     pub(super) probed: bool,
-    /// Whether the last turn could not ask because turns of other lanes held all there was.
-    pub(super) found_no_room: bool,
+    /// Whether the next one, which asked for jobs, failed: claims fail, and nothing else does.
+    pub(super) claims_fail: bool,
+    /// Whether the last turn asked for jobs.
+    pub(super) asked: bool,
+    /// Whether it would have asked, and that it was carried out says nothing of claims: turns of other lanes held all
+    /// the room that there was, or claims had failed when there was some.
+    pub(super) proves_nothing: bool,
     /// Tasks with parked jobs that are known here.
     pub(super) take: Vec<String>,
     /// Whether the queue was paused at the last turn.
@@ -135,7 +140,9 @@ impl Lane {
             to_adopt: Vec::new(),
             under_way: None,
             probed: false,
-            found_no_room: false,
+            claims_fail: false,
+            asked: false,
+            proves_nothing: false,
             take: Vec::new(),
             paused: false,
             hungry: leads,

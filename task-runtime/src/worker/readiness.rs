@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use crate::broker::MAX_WAKE_WAIT;
 use crate::job::QueueName;
 
 /// A queue whose turns were not carried out for so long is not consumed. A queue without work takes
@@ -17,6 +18,8 @@ const UNANSWERED: Duration = Duration::from_secs(12);
 pub(super) const STALLED: Duration = Duration::from_secs(5);
 /// A runtime that did not move for so long will not move again.
 const HOPELESS: Duration = Duration::from_secs(60);
+/// What asked for nothing for so long may have been the look of a queue without work, in milliseconds.
+const LOOK_MS: u64 = MAX_WAKE_WAIT.as_millis() as u64;
 /// How often the runtime shows that it moves.
 const SHOW: Duration = Duration::from_secs(1);
 /// Stands for what never was.
@@ -171,6 +174,8 @@ struct Consuming {
     queue: QueueName,
     /// When a turn was last carried out, in milliseconds since `start`.
     done_ms: AtomicU64,
+    /// When one was that asked for jobs.
+    claimed_ms: AtomicU64,
     /// What the last turn said, if it failed.
     error: Mutex<Option<String>>,
     /// The policy by which its server throws jobs away, if it does.
@@ -182,6 +187,7 @@ impl Vitals {
         let lane = |queue: &QueueName| Consuming {
             queue: queue.clone(),
             done_ms: AtomicU64::new(NEVER),
+            claimed_ms: AtomicU64::new(0),
             error: Mutex::default(),
             evicts: Mutex::default(),
         };
@@ -229,14 +235,23 @@ impl Vitals {
         Duration::from_millis(self.elapsed_ms().saturating_sub(self.moved_ms.load(Ordering::Relaxed)))
     }
 
-    /// A turn of lane `at` was carried out.
-    pub(super) fn done(&self, at: usize) {
-        self.lanes[at].done_ms.store(self.elapsed_ms(), Ordering::Relaxed);
+    /// A turn of lane `at` was carried out, which `asked` for jobs or not.
+    pub(super) fn done(&self, at: usize, asked: bool) {
+        let (lane, now) = (&self.lanes[at], self.elapsed_ms());
+        lane.done_ms.store(now, Ordering::Relaxed);
+        if asked {
+            lane.claimed_ms.store(now, Ordering::Relaxed);
+        }
     }
 
     /// A turn of lane `at` failed.
     pub(super) fn failed(&self, at: usize, error: String) {
         *self.lanes[at].error() = Some(error);
+    }
+
+    /// Claims of lane `at` fail, and nothing else does.
+    pub(super) fn claims_fail(&self, at: usize) {
+        self.lanes[at].claims_fail(self.elapsed_ms());
     }
 
     /// Turns of lane `at` are carried out again.
@@ -302,6 +317,12 @@ impl Consuming {
         Some(NotReady::Unanswered { queue, seconds, error: self.error().clone() })
     }
 
+    /// What was carried out since the last claim, for the length of one look, does not count.
+    fn claims_fail(&self, now: u64) {
+        let before = now.saturating_sub(LOOK_MS).max(self.claimed_ms.load(Ordering::Relaxed));
+        self.done_ms.fetch_min(before, Ordering::Relaxed);
+    }
+
     fn loses(&self) -> Option<NotReady> {
         let policy = self.evicts().clone()?;
         Some(NotReady::Evicts { queue: self.queue.to_string(), policy })
@@ -330,11 +351,11 @@ mod tests {
         let vitals = vitals(&["mail", "sums"]);
         assert_eq!(vitals.readiness(false).reasons(), [NotReady::NotRunning]);
         let runs = vitals.run();
-        vitals.done(0);
+        vitals.done(0, true);
         vitals.failed(1, "refused".into());
         let readiness = vitals.readiness(false);
         assert_eq!(readiness.to_string(), "not ready: queue `sums`: no turn was carried out yet (refused)");
-        vitals.done(1);
+        vitals.done(1, true);
         assert_eq!(vitals.readiness(false).to_string(), "ready");
         assert_eq!(vitals.readiness(true).reasons(), [NotReady::Stopping]);
         drop(runs);
@@ -351,10 +372,22 @@ mod tests {
     }
 
     #[test]
+    fn what_asked_for_nothing_does_not_count_when_claims_fail() {
+        let lane = &vitals(&["mail"]).lanes[0];
+        let now = 10 * LOOK_MS;
+        for (claimed, counts) in [(LOOK_MS, now - LOOK_MS), (now - 3, now - 3), (now - 1, now - 2)] {
+            lane.claimed_ms.store(claimed, Ordering::Relaxed);
+            lane.done_ms.store(now - 2, Ordering::Relaxed);
+            lane.claims_fail(now);
+            assert_eq!(lane.done_ms.load(Ordering::Relaxed), counts);
+        }
+    }
+
+    #[test]
     fn stuck_jobs_count_from_half_of_the_places_on_and_all_of_them_need_a_restart() {
         let vitals = vitals(&["mail"]);
         let _runs = vitals.run();
-        vitals.done(0);
+        vitals.done(0, true);
         vitals.stick();
         assert!(vitals.readiness(false).is_ready());
         vitals.stick();

@@ -27,6 +27,7 @@ impl Lane {
     pub(super) async fn turn(&mut self, stage: Stage) {
         // After a turn that failed, one that asks for nothing goes first, so that no permit waits for its answer.
         let probes = self.pause.is_failing() && !self.probed;
+        (self.asked, self.proves_nothing) = (false, false);
         match self.exchange(stage, probes).await {
             // An answer that carried nothing out ends no pause: a turn that fails in the middle on the
             // server is out of step the next time, again and again.
@@ -36,13 +37,13 @@ impl Lane {
                 self.probed = true;
                 self.must_turn = true;
             }
-            Ok(true) if self.pause.is_failing() && self.found_no_room => {
+            Ok(true) if self.pause.is_failing() && self.proves_nothing => {
                 self.must_turn = true;
                 self.pause.again();
             }
             Ok(true) => {
-                self.probed = false;
-                self.shared.handle.vitals().done(self.queue_at());
+                (self.probed, self.claims_fail) = (false, false);
+                self.shared.handle.vitals().done(self.queue_at(), self.asked);
                 if self.pause.success() {
                     self.shared.handle.vitals().answered_again(self.queue_at());
                     tracing::info!(queue = %self.queue, "the broker answers again");
@@ -53,6 +54,10 @@ impl Lane {
                     tracing::warn!(queue = %self.queue, %error, "no answer from the broker, trying again");
                 }
                 self.shared.handle.vitals().failed(self.queue_at(), error.to_string());
+                self.claims_fail = self.probed && self.asked;
+                if self.claims_fail {
+                    self.shared.handle.vitals().claims_fail(self.queue_at());
+                }
                 // The other queues of this worker may be on another server, and need not wait for this one. What this
                 // one may have claimed takes new permits when the next turn finds it.
                 self.probed = false;
@@ -161,7 +166,8 @@ impl Lane {
             self.reserved.clear();
         }
         let want = self.reserved.count();
-        self.found_no_room = asks && want == 0 && permits.are_reserved();
+        self.asked = want > 0;
+        self.proves_nothing = asks && !self.asked && (self.claims_fail || permits.are_reserved());
         Turn {
             settlements: self.board.take_unsent(),
             want,
