@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::job::{JobId, Settlement};
 
 /// Most jobs of one `enqueue`.
-pub const MAX_ENQUEUE: usize = 128;
+pub const MAX_ENQUEUE: usize = 256;
 /// Most bytes of the jobs of one `enqueue` (1 MiB), unless one job alone has more.
 pub const MAX_ENQUEUE_BYTES: usize = 1024 * 1024;
 /// Most settlements of one turn, and most claims.
