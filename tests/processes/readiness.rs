@@ -93,6 +93,46 @@ async fn is_named_with(key: &str) {
     health.wait_for(200, RESUMED);
 }
 
+/// Jobs of another queue take all places, so that turns that ask for nothing come between the claims that fail.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_queue_whose_claims_fail_is_told_of_as_long_as_they_do_on_a_worker_that_is_full() {
+    let server = Server::redis().start();
+    let (_worker, health) = worker(&server.url(), &["sums", "work", "--concurrency", "4"]);
+    health.wait_for(200, BOUND);
+    let client = Client::connect(&server.url()).await.unwrap();
+    let jobs = client.enqueue_all((0..1_000).map(|n| Work::new(n, 100_u64))).await.unwrap();
+    server.command(&["SET", "{task:sums}:ready:5", "of another type"]);
+    let (begun, mut told) = (Instant::now(), false);
+    for job in jobs {
+        job.result_within(BOUND).await.unwrap();
+        let (status, text) = health.get("/health/ready");
+        assert!(!text.contains("`work`"), "{text}");
+        assert!(
+            status == 503 || !told && begun.elapsed() < TOLD,
+            "{text}, {:?} after claims began to fail",
+            begun.elapsed()
+        );
+        told |= status == 503;
+    }
+    server.command(&["DEL", "{task:sums}:ready:5"]);
+    health.wait_for(200, RESUMED);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_queue_whose_claims_fail_from_the_start_was_never_ready() {
+    let server = Server::redis().start();
+    server.command(&["SET", "{task:sums}:ready:5", "of another type"]);
+    let (_worker, health) = worker(&server.url(), &["sums", "work"]);
+    let client = Client::connect(&server.url()).await.unwrap();
+    for n in 0..50_u64 {
+        Work::new(n, 50_u64).options().enqueue_on(&client).await.unwrap().result_within(BOUND).await.unwrap();
+        let (status, text) = health.get("/health/ready");
+        assert!(status == 503 && text.contains("queue `sums`: no turn was carried out yet"), "{text}");
+    }
+    server.command(&["DEL", "{task:sums}:ready:5"]);
+    health.wait_for(200, RESUMED);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_worker_whose_runtime_is_blocked_still_answers_and_is_not_ready() {
     let bench = Bench::new().await;

@@ -81,13 +81,12 @@ pub(super) struct Lane {
     pub(super) under_way: Option<Arc<Turn>>,
     /// Whether a turn that asked for nothing was carried out since one failed.
     pub(super) probed: bool,
-    /// Whether the next one, which asked for jobs, failed: claims fail, and nothing else does.
-    pub(super) claims_fail: bool,
     /// Whether the last turn asked for jobs.
     pub(super) asked: bool,
-    /// Whether it would have asked, and that it was carried out says nothing of claims: turns of other lanes held all
-    /// the room that there was, or claims had failed when there was some.
-    pub(super) proves_nothing: bool,
+    /// Turns in a row that asked and failed, without one that failed and did not ask.
+    pub(super) failed_claims: u32,
+    /// Whether the last turn could not ask because turns of other lanes held all there was.
+    pub(super) found_no_room: bool,
     /// Tasks with parked jobs that are known here.
     pub(super) take: Vec<String>,
     /// Whether the queue was paused at the last turn.
@@ -140,9 +139,9 @@ impl Lane {
             to_adopt: Vec::new(),
             under_way: None,
             probed: false,
-            claims_fail: false,
             asked: false,
-            proves_nothing: false,
+            failed_claims: 0,
+            found_no_room: false,
             take: Vec::new(),
             paused: false,
             hungry: leads,
@@ -285,6 +284,11 @@ impl Lane {
     /// Whether there is something to claim, as far as is known.
     pub(super) fn wants_jobs(&self) -> bool {
         !self.paused && (self.hungry || self.leads() && (!self.take.is_empty() || self.alone_is_due()))
+    }
+
+    /// Whether claims fail where nothing else does: then only a claim shows that the queue is consumed.
+    pub(super) fn claims_fail(&self) -> bool {
+        self.failed_claims > 1
     }
 
     /// Whether no job is on loan, as far as is known.

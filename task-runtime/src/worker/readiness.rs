@@ -29,7 +29,8 @@ const NEVER: u64 = u64::MAX;
 ///
 /// It is measured on the way that jobs take: by the turns with the server that were carried out, on
 /// the connection that claims jobs. A ping over another connection would go on to be answered.
-/// After a failure it is false within 15 s, and true again with the first turn that is carried out.
+/// After a failure it is false within 15 s, and true again with the first turn that is carried out; where
+/// claims alone failed, with the first one that has room to claim.
 ///
 /// ```no_run
 /// # fn example(handle: &task_runtime::WorkerHandle) {
@@ -174,7 +175,7 @@ struct Consuming {
     queue: QueueName,
     /// When a turn was last carried out, in milliseconds since `start`.
     done_ms: AtomicU64,
-    /// When one was that asked for jobs.
+    /// When one was that asked for jobs, likewise.
     claimed_ms: AtomicU64,
     /// What the last turn said, if it failed.
     error: Mutex<Option<String>>,
@@ -187,7 +188,7 @@ impl Vitals {
         let lane = |queue: &QueueName| Consuming {
             queue: queue.clone(),
             done_ms: AtomicU64::new(NEVER),
-            claimed_ms: AtomicU64::new(0),
+            claimed_ms: AtomicU64::new(NEVER),
             error: Mutex::default(),
             evicts: Mutex::default(),
         };
@@ -317,10 +318,12 @@ impl Consuming {
         Some(NotReady::Unanswered { queue, seconds, error: self.error().clone() })
     }
 
-    /// What was carried out since the last claim, for the length of one look, does not count.
+    /// What was carried out since the last claim, for the length of one look, does not count; nothing does when no claim
+    /// ever was.
     fn claims_fail(&self, now: u64) {
-        let before = now.saturating_sub(LOOK_MS).max(self.claimed_ms.load(Ordering::Relaxed));
-        self.done_ms.fetch_min(before, Ordering::Relaxed);
+        let (done, claimed) = (self.done_ms.load(Ordering::Relaxed), self.claimed_ms.load(Ordering::Relaxed));
+        let counts = if claimed == NEVER { NEVER } else { done.min(claimed.max(now.saturating_sub(LOOK_MS))) };
+        self.done_ms.store(counts, Ordering::Relaxed);
     }
 
     fn loses(&self) -> Option<NotReady> {
@@ -375,7 +378,7 @@ mod tests {
     fn what_asked_for_nothing_does_not_count_when_claims_fail() {
         let lane = &vitals(&["mail"]).lanes[0];
         let now = 10 * LOOK_MS;
-        for (claimed, counts) in [(LOOK_MS, now - LOOK_MS), (now - 3, now - 3), (now - 1, now - 2)] {
+        for (claimed, counts) in [(LOOK_MS, now - LOOK_MS), (now - 3, now - 3), (now - 1, now - 2), (NEVER, NEVER)] {
             lane.claimed_ms.store(claimed, Ordering::Relaxed);
             lane.done_ms.store(now - 2, Ordering::Relaxed);
             lane.claims_fail(now);

@@ -27,7 +27,7 @@ impl Lane {
     pub(super) async fn turn(&mut self, stage: Stage) {
         // After a turn that failed, one that asks for nothing goes first, so that no permit waits for its answer.
         let probes = self.pause.is_failing() && !self.probed;
-        (self.asked, self.proves_nothing) = (false, false);
+        (self.asked, self.found_no_room) = (false, false);
         match self.exchange(stage, probes).await {
             // An answer that carried nothing out ends no pause: a turn that fails in the middle on the
             // server is out of step the next time, again and again.
@@ -37,13 +37,20 @@ impl Lane {
                 self.probed = true;
                 self.must_turn = true;
             }
-            Ok(true) if self.pause.is_failing() && self.proves_nothing => {
+            // It asks as soon as there is room.
+            Ok(true) if self.claims_fail() && !self.asked && stage == Stage::Running => {}
+            Ok(true) if self.pause.is_failing() && self.found_no_room => {
                 self.must_turn = true;
                 self.pause.again();
             }
             Ok(true) => {
-                (self.probed, self.claims_fail) = (false, false);
-                self.shared.handle.vitals().done(self.queue_at(), self.asked);
+                self.probed = false;
+                if self.asked {
+                    self.failed_claims = 0;
+                }
+                if self.asked || self.leads() {
+                    self.shared.handle.vitals().done(self.queue_at(), self.asked);
+                }
                 if self.pause.success() {
                     self.shared.handle.vitals().answered_again(self.queue_at());
                     tracing::info!(queue = %self.queue, "the broker answers again");
@@ -54,8 +61,8 @@ impl Lane {
                     tracing::warn!(queue = %self.queue, %error, "no answer from the broker, trying again");
                 }
                 self.shared.handle.vitals().failed(self.queue_at(), error.to_string());
-                self.claims_fail = self.probed && self.asked;
-                if self.claims_fail {
+                self.failed_claims = if self.asked { self.failed_claims.saturating_add(1) } else { 0 };
+                if self.claims_fail() {
                     self.shared.handle.vitals().claims_fail(self.queue_at());
                 }
                 // The other queues of this worker may be on another server, and need not wait for this one. What this
@@ -167,7 +174,7 @@ impl Lane {
         }
         let want = self.reserved.count();
         self.asked = want > 0;
-        self.proves_nothing = asks && !self.asked && (self.claims_fail || permits.are_reserved());
+        self.found_no_room = asks && !self.asked && self.leads() && permits.are_reserved();
         Turn {
             settlements: self.board.take_unsent(),
             want,

@@ -8,7 +8,7 @@ use crate::connection::{Request, classify};
 use crate::error::Error;
 use crate::job::QueueName;
 
-/// Jobs of one call, as many as the real scripts take.
+/// Jobs of one call, as many as a turn takes.
 pub(crate) const FLOOR_BATCH: usize = crate::broker::MAX_TURN;
 
 /// A queue without a promise: nothing is checked, ordered, remembered, recovered or told.
