@@ -11,8 +11,8 @@ use crate::job::QueueName;
 
 use super::Worker;
 use super::permits::Sharing;
-use super::readiness::Vitals;
 use super::shutdown::WorkerHandle;
+use super::vitals::Vitals;
 
 /// Jobs that a worker runs at a time, unless it is told else.
 pub const DEFAULT_CONCURRENCY: usize = 64;

@@ -21,7 +21,7 @@ use super::busy::in_sight;
 use super::inbox::Inbox;
 use super::permits::Permit;
 use super::place::{Ending, Late, Place, timed_out};
-use super::readiness::Vitals;
+use super::vitals::Vitals;
 
 /// How long a task that was asked to stop may go on before it is dropped.
 const CANCEL_GRACE: Duration = Duration::from_secs(10);

@@ -13,7 +13,7 @@ use crate::job::QueueName;
 use super::busy::Watch;
 use super::deaths::Deaths;
 use super::inbox::Inbox;
-use super::readiness::{STALLED, Vitals};
+use super::vitals::{STALLED, Vitals};
 
 /// Longest time between two heartbeats, however long the lease is: others tell by it that a worker
 /// lives.

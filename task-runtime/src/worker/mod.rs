@@ -19,6 +19,7 @@ mod recovery;
 mod shutdown;
 mod signals;
 mod turn;
+mod vitals;
 mod wake;
 
 pub use builder::{

@@ -13,7 +13,7 @@ use crate::job::{Attempt, JobId, Outcome, Settlement, settle, shorten};
 
 use super::inbox::Inbox;
 use super::permits::Permit;
-use super::readiness::Vitals;
+use super::vitals::Vitals;
 
 /// How long a task may go on after its time is up or its cancel came, before its attempt is told as
 /// stuck.

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::readiness::{Readiness, Vitals};
+use super::readiness::Readiness;
 use super::signals::Signals;
+use super::vitals::Vitals;
 
 /// How long jobs have to react after their cancellation at the end of the grace.
 const LAST_CHANCE: Duration = Duration::from_secs(1);
