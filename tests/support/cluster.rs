@@ -79,6 +79,8 @@ impl Cluster {
     /// Gives a slot without keys to the node `to`; its new node is the first to know.
     pub fn move_slot(&self, slot: usize, to: usize) {
         let (slot, id, count) = (slot.to_string(), self.id(to), self.nodes.len());
+        // Else a heartbeat of the old node that is under way takes it back, where that node is the newer one.
+        self.nodes[to].command(&["CLUSTER", "BUMPEPOCH"]);
         for index in (to..to + count).map(|index| index % count) {
             self.nodes[index].command(&["CLUSTER", "SETSLOT", &slot, "NODE", &id]);
         }
