@@ -37,7 +37,7 @@ impl Lane {
                 self.probed = true;
                 self.must_turn = true;
             }
-            // It asks as soon as there is room.
+            // Claims failed, and this says nothing of them. The next one that has room asks.
             Ok(true) if self.claims_fail() && !self.asked && stage == Stage::Running => {}
             Ok(true) if self.pause.is_failing() && self.found_no_room => {
                 self.must_turn = true;
