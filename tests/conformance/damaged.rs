@@ -326,6 +326,16 @@ pub(crate) async fn a_queue_that_is_not_listed_is_listed_again(at: Bench) {
     }
 }
 
+pub(crate) async fn a_worker_that_begins_anew_lists_its_queue_again(at: Bench) {
+    at.ready(&["a"]).await;
+    // As after all was flushed or thrown away.
+    if at.raw().lists_queues() {
+        at.raw().forget_queues();
+        at.worker().await;
+        assert_eq!(at.broker.queues().await.unwrap(), std::slice::from_ref(&at.queue));
+    }
+}
+
 pub(crate) async fn what_is_not_known_is_told_and_never_touched(at: Bench) {
     at.ready(&["a"]).await;
     let raw = at.raw();

@@ -63,7 +63,8 @@ impl Broker for RedisBroker {
 
     fn begin<'a>(&'a self, queue: &'a QueueName, incarnation: &'a Incarnation, lease: Duration) -> Answer<'a, u64> {
         Box::pin(async move {
-            match self.remember(queue).await {
+            // Whoever begins anew may do so because all that the server had is gone, its list of queues too.
+            match self.list(queue).await {
                 // A server that takes no new jobs still has those that are to run.
                 Ok(()) | Err(Error::QueueFull) => {}
                 Err(refused) => return Err(refused),
@@ -336,6 +337,10 @@ impl RedisBroker {
         if self.remembered().get(queue).is_some_and(|added| added.elapsed() < REMEMBERED_FOR) {
             return Ok(());
         }
+        self.list(queue).await
+    }
+
+    async fn list(&self, queue: &QueueName) -> Result<(), Error> {
         let mut add = redis::cmd("SADD");
         let (tag, key) = keys::queues(&self.namespace);
         add.arg(&key).arg(queue.as_str());
