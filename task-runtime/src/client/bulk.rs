@@ -4,19 +4,36 @@ use std::collections::BTreeMap;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
+use tokio::task::yield_now;
 use tokio::time::Instant;
 
 use crate::broker::{Enqueued, MAX_ENQUEUE_BYTES, NewJob};
 use crate::error::Error;
 use crate::job::QueueName;
+use crate::task::Task;
 
-use super::Client;
 use super::send::{Batch, send};
+use super::{Client, Enqueue};
 
 /// Most calls of one bulk enqueue that are under way at a time, and most of their bytes unless one call has more: what a
 /// narrow line does not carry within the client's deadline is refused.
 pub(super) const MAX_UNDER_WAY: usize = 8;
 const MAX_BYTES_UNDER_WAY: usize = 2 * MAX_ENQUEUE_BYTES;
+/// How many jobs are encoded before others have the thread: with 100 bytes of arguments, a tenth of a millisecond.
+pub(super) const AT_A_STRETCH: usize = 128;
+
+/// Checks and encodes jobs, and lets others have the thread again and again: many jobs take long, and a connection whose
+/// requests and answers wait for the thread keeps its server idle.
+pub(super) async fn prepare<T: Task>(jobs: Vec<Enqueue<T>>) -> Result<Vec<(QueueName, NewJob)>, Error> {
+    let mut prepared = Vec::with_capacity(jobs.len());
+    for job in jobs {
+        prepared.push(job.prepare()?);
+        if prepared.len().is_multiple_of(AT_A_STRETCH) {
+            yield_now().await;
+        }
+    }
+    Ok(prepared)
+}
 
 /// Some of the jobs, for one call.
 struct Part {

@@ -111,7 +111,7 @@ impl Client {
     /// Enqueues many jobs of one task, in large calls, in order within each queue; gives their
     /// handles in the order of `jobs`. Each may be a job, or an [`Enqueue`] with options.
     ///
-    /// All jobs are checked and encoded before the first is sent.
+    /// All jobs are checked and encoded before the first is sent; other tasks of the thread run in between.
     ///
     /// ```
     /// # use task_runtime::{Error, Task, client::Client, job::TaskOptions};
@@ -146,7 +146,7 @@ impl Client {
         &self,
         jobs: impl IntoIterator<Item = E>,
     ) -> Result<Vec<JobHandle<T::Output>>, Error> {
-        let jobs = jobs.into_iter().map(|job| job.into().prepare()).collect::<Result<Vec<_>, _>>()?;
+        let jobs = bulk::prepare(jobs.into_iter().map(Into::into).collect()).await?;
         let names: Vec<_> = jobs.iter().map(|(queue, job)| (queue.clone(), job.id.clone())).collect();
         let became = bulk::enqueue_all(self, jobs).await?;
         let handles = names.into_iter().zip(became);

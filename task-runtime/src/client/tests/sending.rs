@@ -1,6 +1,8 @@
 //! What a caller may rely on when it enqueues.
 
 use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use futures_util::future::join_all;
@@ -8,7 +10,7 @@ use tokio::sync::Semaphore;
 
 use super::scripted::*;
 use crate::broker::{Due, FLOOR, MAX_ENQUEUE};
-use crate::client::bulk::MAX_UNDER_WAY;
+use crate::client::bulk::{AT_A_STRETCH, MAX_UNDER_WAY};
 use crate::client::{DEFAULT_DEADLINE, Enqueue};
 use crate::error::Error;
 use crate::job::{
@@ -219,6 +221,24 @@ async fn a_bulk_is_checked_before_it_is_sent_and_comes_in_large_calls() {
     let sent: Vec<_> = broker.calls().into_iter().flat_map(|(ids, _)| ids).collect();
     assert_eq!(handles.iter().map(|handle| handle.id().clone()).collect::<Vec<_>>(), sent);
     assert!(client.enqueue_all(Vec::<Greet>::new()).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_large_bulk_lets_others_have_the_thread() {
+    let broker = Scripted::new([]);
+    let turns = Arc::new(AtomicUsize::new(0));
+    let other = tokio::spawn({
+        let turns = Arc::clone(&turns);
+        async move {
+            loop {
+                turns.fetch_add(1, Ordering::Relaxed);
+                tokio::task::yield_now().await;
+            }
+        }
+    });
+    broker.client().enqueue_all((0..40 * AT_A_STRETCH).map(|_| greet())).await.unwrap();
+    other.abort();
+    assert!(turns.load(Ordering::Relaxed) >= 40, "{turns:?}");
 }
 
 #[tokio::test]
