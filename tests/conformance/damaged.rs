@@ -323,13 +323,7 @@ pub(crate) async fn a_queue_that_is_not_listed_is_listed_again(at: Bench) {
         at.raw().forget_queues();
         is_found_and_mended(&at, &[(Flaw::Unlisted, "queues", 1)]).await;
         assert_eq!(at.broker.queues().await.unwrap(), std::slice::from_ref(&at.queue));
-    }
-}
-
-pub(crate) async fn a_worker_that_begins_anew_lists_its_queue_again(at: Bench) {
-    at.ready(&["a"]).await;
-    // As after all was flushed or thrown away.
-    if at.raw().lists_queues() {
+        // A worker that begins anew does not wait for a repair.
         at.raw().forget_queues();
         at.worker().await;
         assert_eq!(at.broker.queues().await.unwrap(), std::slice::from_ref(&at.queue));

@@ -216,7 +216,6 @@ macro_rules! damage {
                     a_parked_job_is_found_again_by_a_worker_that_knows_its_task
                     a_queue_that_forgot_itself_is_told_and_counts_again
                     a_queue_that_is_not_listed_is_listed_again
-                    a_worker_that_begins_anew_lists_its_queue_again
                     what_is_not_known_is_told_and_never_touched
                     a_key_of_the_wrong_type_is_told_and_never_touched
                     a_list_of_queues_of_the_wrong_type_is_told_and_the_queue_is_checked

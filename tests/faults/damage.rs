@@ -170,7 +170,7 @@ async fn a_job_that_ends_after_all_was_flushed_leaves_nothing() {
         pass(Duration::from_millis(300)).await;
         let mut keys = Vec::<String>::from_redis_value(bench.server.command(&["KEYS", "*"])).unwrap();
         keys.sort();
-        assert_eq!(keys, [key("steps"), key("workers")]);
+        assert_eq!(keys, [key("steps"), key("workers"), "{task}:queues".to_owned()]);
         assert_eq!(job.status().await.unwrap(), JobStatus::Unknown);
         worker.stop().await;
         round += 1;
