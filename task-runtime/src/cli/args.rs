@@ -133,8 +133,7 @@ pub(super) struct BenchOptions {
     pub(super) json: bool,
 }
 
-/// What `bench` measures, in this order: what takes most of the server's memory comes last, since an allocator can stay
-/// slower for whatever follows.
+/// What `bench` measures, in this order: the pick-up first, since an allocator can stay slower after many jobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum BenchPart {
     /// From the call of `enqueue` to the start of the task

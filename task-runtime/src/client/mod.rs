@@ -146,7 +146,7 @@ impl Client {
         &self,
         jobs: impl IntoIterator<Item = E>,
     ) -> Result<Vec<JobHandle<T::Output>>, Error> {
-        let jobs = bulk::prepare(jobs.into_iter().map(Into::into).collect()).await?;
+        let jobs = bulk::prepare(jobs.into_iter().collect()).await?;
         let names: Vec<_> = jobs.iter().map(|(queue, job)| (queue.clone(), job.id.clone())).collect();
         let became = bulk::enqueue_all(self, jobs).await?;
         let handles = names.into_iter().zip(became);
