@@ -340,6 +340,7 @@ impl RedisBroker {
         self.list(queue).await
     }
 
+    /// Adds the queue to those that were used, known to be there or not. Twice is as good as once.
     async fn list(&self, queue: &QueueName) -> Result<(), Error> {
         let mut add = redis::cmd("SADD");
         let (tag, key) = keys::queues(&self.namespace);
