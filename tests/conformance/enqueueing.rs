@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use task_runtime::Error;
-use task_runtime::broker::{Counts, Due, Enqueued, FLOOR, MAX_ENQUEUE, NewJob, Retention, Status, Turn, Watched};
+use task_runtime::broker::{
+    Counts, Due, Enqueued, FLOOR, MAX_ENQUEUE, MAX_ENQUEUE_LATER, NewJob, Retention, Status, Turn, Watched,
+};
 use task_runtime::job::{MAX_DELAY, MAX_NAME_BYTES, Settlement};
 
 use crate::fixture::{Bench, START_MS, finish, id, job, names, park, release, retry, seconds};
@@ -64,9 +66,13 @@ pub(crate) async fn a_repeated_enqueue_of_a_job_that_never_arrived_is_new(at: Be
 
 pub(crate) async fn too_many_jobs_in_one_call_are_refused_and_none_is_enqueued(at: Bench) {
     let jobs: Vec<_> = (0..=MAX_ENQUEUE).map(|n| job(&format!("j{n}"), 5, Due::Now)).collect();
-    let refused = at.broker.enqueue(&at.queue, &jobs, None).await;
-    assert!(matches!(refused, Err(Error::Limit { .. })), "{refused:?}");
-    assert_eq!(at.status("j0").await, Status::Unknown);
+    let due = |n| if n < MAX_ENQUEUE_LATER { Due::After(seconds(n as u64)) } else { Due::At(START_MS) };
+    let later: Vec<_> = (0..=MAX_ENQUEUE_LATER).map(|n| job(&format!("j{n}"), 5, due(n))).collect();
+    for jobs in [jobs, later] {
+        let refused = at.broker.enqueue(&at.queue, &jobs, None).await;
+        assert!(matches!(refused, Err(Error::Limit { .. })), "{refused:?}");
+        assert_eq!(at.status("j0").await, Status::Unknown);
+    }
 }
 
 pub(crate) async fn a_delayed_job_waits_until_it_is_due(at: Bench) {
@@ -96,7 +102,9 @@ pub(crate) async fn due_jobs_become_ready_in_their_own_priority(at: Bench) {
 
 pub(crate) async fn promote_moves_a_hundred_jobs_at_most(at: Bench) {
     let jobs: Vec<_> = (0..120).map(|n| job(&format!("j{n}"), 5, Due::After(seconds(1)))).collect();
-    at.enqueue_all(&jobs, None).await;
+    for jobs in jobs.chunks(MAX_ENQUEUE_LATER) {
+        at.enqueue_all(jobs, None).await;
+    }
     at.clock.advance(seconds(1));
     assert_eq!(at.broker.promote(&at.queue).await.unwrap(), 100);
     assert_eq!(at.broker.promote(&at.queue).await.unwrap(), 20);

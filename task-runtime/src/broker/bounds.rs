@@ -2,7 +2,9 @@
 
 use std::fmt::Display;
 
-use super::{MAX_ENQUEUE, MAX_ENQUEUE_BYTES, MAX_RECOVER, MAX_TURN, MAX_WORKERS, NewJob, Recovered, Turn};
+use super::{
+    MAX_ENQUEUE, MAX_ENQUEUE_BYTES, MAX_ENQUEUE_LATER, MAX_RECOVER, MAX_TURN, MAX_WORKERS, NewJob, Recovered, Turn,
+};
 use crate::error::{Error, over};
 use crate::job::MAX_PRIORITY;
 
@@ -10,6 +12,11 @@ pub(super) fn check_enqueue(jobs: &[NewJob]) -> Result<(), Error> {
     if jobs.len() > MAX_ENQUEUE {
         let actual = format!("{} jobs", jobs.len());
         return Err(over("one enqueue", actual, MAX_ENQUEUE, "send them in several calls"));
+    }
+    let later = jobs.iter().filter(|job| job.due.is_later()).count();
+    if later > MAX_ENQUEUE_LATER {
+        let actual = format!("{later} jobs that are due later");
+        return Err(over("one enqueue", actual, MAX_ENQUEUE_LATER, "send them in several calls"));
     }
     let bytes: usize = jobs.iter().map(|job| job.envelope.len()).sum();
     if jobs.len() > 1 && bytes > MAX_ENQUEUE_BYTES {

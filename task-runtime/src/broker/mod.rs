@@ -37,7 +37,8 @@ pub trait Broker: Inspect {
     fn apart(&self) -> Arc<dyn Broker>;
 
     /// New jobs, to ready or scheduled. `again` is the time since the first send of the same
-    /// jobs, when this is not the first. At most [`MAX_ENQUEUE`] jobs with distinct ids.
+    /// jobs, when this is not the first. At most [`MAX_ENQUEUE`] jobs with distinct ids, of which at most
+    /// [`MAX_ENQUEUE_LATER`] are due later.
     fn enqueue<'a>(
         &'a self,
         queue: &'a QueueName,

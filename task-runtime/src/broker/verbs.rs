@@ -12,6 +12,9 @@ use crate::job::{JobId, Settlement};
 
 /// Most jobs of one `enqueue`.
 pub const MAX_ENQUEUE: usize = 256;
+/// Most of them that are due later: beside a million others, to put one into its place takes a server as long as four
+/// that are ready.
+pub const MAX_ENQUEUE_LATER: usize = 64;
 /// Most bytes of the jobs of one `enqueue` (1 MiB), unless one job alone has more.
 pub const MAX_ENQUEUE_BYTES: usize = 1024 * 1024;
 /// Most settlements of one turn, and most claims.
@@ -97,6 +100,12 @@ pub enum Due {
     After(Duration),
     /// At this time in milliseconds since 1970, by the broker's clock.
     At(i64),
+}
+
+impl Due {
+    pub(crate) fn is_later(self) -> bool {
+        self != Self::Now
+    }
 }
 
 /// A job to be enqueued.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use foldhash::fast::RandomState;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use crate::broker::{Broker, Enqueued, MAX_ENQUEUE, MAX_ENQUEUE_BYTES, NewJob};
+use crate::broker::{Broker, Enqueued, MAX_ENQUEUE, MAX_ENQUEUE_BYTES, MAX_ENQUEUE_LATER, NewJob};
 use crate::error::Error;
 use crate::job::{JobId, QueueName};
 
@@ -24,6 +24,8 @@ pub(super) struct Batch {
     jobs: Vec<NewJob>,
     ids: HashSet<JobId, RandomState>,
     bytes: usize,
+    /// How many of them are due later.
+    later: usize,
 }
 
 impl Batch {
@@ -32,12 +34,14 @@ impl Batch {
         self.jobs.is_empty()
             || (self.jobs.len() < MAX_ENQUEUE
                 && self.bytes + size(job) <= MAX_ENQUEUE_BYTES
+                && self.later + usize::from(job.due.is_later()) <= MAX_ENQUEUE_LATER
                 && !self.ids.contains(&job.id))
     }
 
     /// Adds a job that fits.
     pub(super) fn push(&mut self, job: NewJob) {
         self.bytes += size(&job);
+        self.later += usize::from(job.due.is_later());
         self.ids.insert(job.id.clone());
         self.jobs.push(job);
     }
@@ -178,6 +182,20 @@ mod tests {
             batch.push(job(&n.to_string(), 0));
         }
         assert!(!batch.takes(&job("more", 0)));
+    }
+
+    #[test]
+    fn a_batch_takes_fewer_jobs_that_are_due_later_and_ready_ones_beside_them() {
+        let later = |n: usize| NewJob { due: Due::At(1), ..job(&n.to_string(), 0) };
+        let mut batch = Batch::default();
+        for n in 0..MAX_ENQUEUE_LATER {
+            assert!(batch.takes(&later(n)));
+            batch.push(later(n));
+        }
+        assert!(!batch.takes(&later(MAX_ENQUEUE_LATER)));
+        assert!(batch.takes(&job("ready", 0)));
+        batch.retain(|at| at > 0);
+        assert!(batch.takes(&later(MAX_ENQUEUE_LATER)));
     }
 
     #[test]
