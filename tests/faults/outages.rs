@@ -128,7 +128,7 @@ async fn a_server_that_becomes_a_replica_is_left_for_its_successor_within_a_seco
         eventually("the producer and the worker are there", Duration::from_secs(1), reconnected).await;
         assert!(start.elapsed() < Duration::from_secs(1), "enqueued after {:?}", start.elapsed());
         // Behind those of the load that waited meanwhile.
-        eventually("the worker consumes from the successor", Duration::from_secs(3), async || {
+        eventually("the worker consumes from the successor", Duration::from_secs(1), async || {
             (bench.ledger.of(number).ended == 1).then_some(())
         })
         .await;

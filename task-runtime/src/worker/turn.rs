@@ -52,6 +52,7 @@ impl Lane {
                     self.shared.handle.vitals().done(self.queue_at(), self.asked);
                 }
                 if self.pause.success() {
+                    self.wake.answered_again();
                     self.shared.handle.vitals().answered_again(self.queue_at());
                     tracing::info!(queue = %self.queue, "the broker answers again");
                 }

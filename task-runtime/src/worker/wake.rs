@@ -32,6 +32,15 @@ impl Wake {
         self.waiting.is_some()
     }
 
+    /// After an outage another request found the server: a wait that is to come begins now.
+    pub(super) fn answered_again(&mut self) {
+        // In its pause it has asked for nothing yet.
+        if !self.pause.is_over() {
+            self.waiting = None;
+        }
+        self.pause.success();
+    }
+
     /// Goes on with the wait that is under way, else begins one; answers whether a token came.
     ///
     /// # Cancel safety
@@ -57,5 +66,40 @@ impl Wake {
                 false
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::broker::memory::MemoryBroker;
+    use crate::broker::{Due, NewJob};
+    use crate::job::JobId;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_pause_of_a_wait_ends_when_another_request_was_answered() {
+        let (broker, queue) = (Arc::new(MemoryBroker::default()), QueueName::new("wake").unwrap());
+        let mut wake = Wake::new(broker.clone(), queue.clone());
+        wake.pause.after_failure();
+        let job = NewJob { id: JobId::random(), priority: 5, due: Due::Now, envelope: b"{}".to_vec() };
+        broker.enqueue(&queue, &[job], None).await.unwrap();
+        let start = Instant::now();
+        let paused = tokio::time::timeout(AFTER_FAILURE / 4, wake.next()).await;
+        assert!(paused.is_err() && wake.is_waiting());
+        wake.answered_again();
+        assert!(!wake.is_waiting());
+        assert!(wake.next().await);
+        assert!(start.elapsed() < AFTER_FAILURE / 2, "{:?}", start.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_that_may_have_taken_a_token_goes_on() {
+        let (broker, queue) = (Arc::new(MemoryBroker::default()), QueueName::new("wake").unwrap());
+        let mut wake = Wake::new(broker, queue);
+        assert!(tokio::time::timeout(MAX_WAKE_WAIT / 2, wake.next()).await.is_err());
+        wake.answered_again();
+        assert!(wake.is_waiting());
     }
 }
