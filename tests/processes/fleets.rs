@@ -61,14 +61,15 @@ async fn of_workers_that_are_started_alike_only_the_dead_one_loses_its_jobs() {
 #[tokio::test]
 async fn a_frozen_worker_settles_nothing_that_another_ran_and_its_attempts_are_stopped() {
     let bench = Bench::new().await;
+    let frozen = goes_on_for(Duration::ZERO, Duration::from_secs(30));
     // The first ends while its worker is frozen, the second would go on after it.
-    let jobs = enqueue(&bench, MANY_CRASHES, [1_500, 20_000]).await;
+    let jobs = enqueue(&bench, MANY_CRASHES, [1_500, 20_000 + frozen.as_millis() as u64]).await;
     let mut fleet = Fleet::start(&bench, 1, &["--lease", "1s"], "");
     fleet.began(2).await;
     fleet.freeze(0);
     fleet.add();
     fleet.began(4).await;
-    pass(goes_on_for(Duration::ZERO, Duration::from_secs(30))).await;
+    pass(frozen).await;
     fleet.thaw(0);
     assert_eq!(fleet.tells("the lease was lost", &[0, 0]).await, 1);
     assert_eq!(fleet.tells("dropped 1 ", &[0, 0]).await, 1);
