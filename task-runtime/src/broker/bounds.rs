@@ -15,7 +15,7 @@ pub(super) fn check_enqueue(jobs: &[NewJob]) -> Result<(), Error> {
     }
     let later = jobs.iter().filter(|job| job.due.is_later()).count();
     if later > MAX_ENQUEUE_LATER {
-        let actual = format!("{later} jobs that are due later");
+        let actual = format!("{later} jobs with a delay or a time");
         return Err(over("one enqueue", actual, MAX_ENQUEUE_LATER, "send them in several calls"));
     }
     let bytes: usize = jobs.iter().map(|job| job.envelope.len()).sum();

@@ -38,7 +38,7 @@ pub trait Broker: Inspect {
 
     /// New jobs, to ready or scheduled. `again` is the time since the first send of the same
     /// jobs, when this is not the first. At most [`MAX_ENQUEUE`] jobs with distinct ids, of which at most
-    /// [`MAX_ENQUEUE_LATER`] are due later.
+    /// [`MAX_ENQUEUE_LATER`] have a delay or a time.
     fn enqueue<'a>(
         &'a self,
         queue: &'a QueueName,

@@ -12,8 +12,8 @@ use crate::job::{JobId, Settlement};
 
 /// Most jobs of one `enqueue`.
 pub const MAX_ENQUEUE: usize = 256;
-/// Most of them that are due later: beside a million others, to put one into its place takes a server as long as four
-/// that are ready.
+/// Most of them with a delay or a time, passed or not: beside a million others, to put one into its place takes a server
+/// as long as four that are ready.
 pub const MAX_ENQUEUE_LATER: usize = 64;
 /// Most bytes of the jobs of one `enqueue` (1 MiB), unless one job alone has more.
 pub const MAX_ENQUEUE_BYTES: usize = 1024 * 1024;
@@ -103,6 +103,7 @@ pub enum Due {
 }
 
 impl Due {
+    /// Whether it names a delay or a time; whether that has passed only the broker's clock knows.
     pub(crate) fn is_later(self) -> bool {
         self != Self::Now
     }
